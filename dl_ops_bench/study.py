@@ -77,7 +77,7 @@ def loader_workers(device, # cpu, cuda or mps
     "Loader processes beside the training: none on a CPU, which has no cores to spare, else up to four."
     return 0 if device == 'cpu' else min(4, usable_cores() - 1)
 
-# %% ../nbs/09_study.ipynb #04ac23d8
+# %% ../nbs/09_study.ipynb #0ea60b97
 def quick(device): # cpu, cuda or mps
     "The whole study in small, on scikit-learn's digits: no download, under two minutes on two CPU cores."
     base = Trial(dataset='digits', image_size=16, channels=1, batch_size=64, epochs=2, device=device)
@@ -92,7 +92,7 @@ def lab(device): # cpu, cuda or mps
 
 def paper(device): # cpu, cuda or mps
     "The reference report's whole setting on all 70,000 images of both data sets: hours on one GPU, resumable."
-    base = Trial(device=device, amp=precision(device), workers=loader_workers(device))
+    base = Trial(device=device, amp=precision(device), channels_last=device == 'cpu', workers=loader_workers(device))
     both = ('mnist', 'fashion_mnist')
     return (resnet_part(base, both, (0.001, 0.0001), (16, 32), 10)
             + svm_part(SVMTrial(), both, (0.02, 0.05, 0.1, 0.2, 0.5, 1.)))
