@@ -186,10 +186,11 @@ def pixel_statistics(x,     # pixels, uint8
     mean = float(counts @ levels / counts.sum())
     return mean, float(np.sqrt(counts @ (levels - mean)**2 / counts.sum()))
 
-# %% ../nbs/01_data.ipynb #be0cb2c1
+# %% ../nbs/01_data.ipynb #00531542
 def transform(image_size,  # height and width in pixels
               channels,    # 1 or 3
-              mean, std,   # from `pixel_statistics`
+              mean,        # of pixels in [0, 1], from `pixel_statistics`
+              std,         # their standard deviation
              ):
     "torchvision transforms from a PIL image to a normalised float tensor of shape (channels, image_size, image_size)."
     return transforms.Compose([transforms.Resize((image_size, image_size)), transforms.Grayscale(channels),

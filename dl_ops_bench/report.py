@@ -165,12 +165,13 @@ def records_table(df): # records
     return df[['id', 'machine', 'status', 'kind'] + MAIN + ['pin_memory', 'device', 'seed', 'time_s', 'accuracy_pct',
                                                              'version', 'commit', 'started', 'directory']]
 
-# %% ../nbs/11_report.ipynb #af08b846
+# %% ../nbs/11_report.ipynb #e80ab67a
 COLORS = dict(zip(('resnet18', 'resnet34', 'resnet50', 'svm_rbf', 'svm_poly', 'linear', 'dummy'), sns.color_palette('colorblind')))
 MARKERS = dict(zip(COLORS, 'osDv^Px'))
 
 def _panels(names, width=3.6, height=2.8):
     "A row of labelled axes, one for each of `names`."
+    if not len(names): raise NotMeasured('a finished ResNet trial on all training rows (train_fraction=1).')
     fig, axes = plt.subplots(1, len(names), figsize=(width*len(names) + 1, height), squeeze=False, layout='constrained')
     for ax, name in zip(axes[0], names): ax.set_title(name)
     return fig, axes[0]
@@ -469,7 +470,7 @@ def _execute(nb, directories):
     try: NotebookClient(nb, km=kernel, timeout=600).execute(env=environment)
     finally: kernel.shutdown_kernel(now=True)
 
-# %% ../nbs/11_report.ipynb #f6fd222d
+# %% ../nbs/11_report.ipynb #cb2bdb04
 def render(directories, # folders of records
            html,        # the file to write
           )->Path:      # where it is
@@ -483,7 +484,7 @@ def render(directories, # folders of records
     nb = nbformat.read(here/'report.ipynb', as_version=4)
     nb.cells = [c for c in nb.cells if 'colab-badge' not in c.source and 'eval: false' not in c.source]
     _execute(nb, directories)
-    exporter = HTMLExporter(template_name='page', extra_template_basedirs=[str(here)], exclude_anchor_links=True)
+    exporter = HTMLExporter(template_name='page', extra_template_basedirs=[str(here)])
     page, _ = exporter.from_notebook_node(nb)
     write_atomic(html, page.encode())
     return html

@@ -155,7 +155,7 @@ def _parse(name, text, kind):
     try: return {'true': True, 'false': False}[text.lower()] if kind is bool else kind(text)
     except (KeyError, ValueError): return _typed(name, text, kind)  # says what is wrong
 
-# %% ../nbs/00_trial.ipynb #083a333f
+# %% ../nbs/00_trial.ipynb #eac85f9c
 def parse_settings(pairs,  # texts like 'epochs=1'
                   )->dict: # field name -> value
     "Settings from the command line, typed as the trial's fields are."
@@ -166,6 +166,7 @@ def parse_settings(pairs,  # texts like 'epochs=1'
         if not eq: raise InputError(f"setting {pair!r} has no '=': write it as key=value, for example epochs=1.")
         allowed('setting', name, tuple(kinds))
         out[name] = _parse(name, text, kinds[name])
+        if name == 'model': allowed('model', text, MODELS + SVM_MODELS)     # a word for one kind of trial or the other
     return out
 
 # %% ../nbs/00_trial.ipynb #e83da84a

@@ -1,0 +1,123 @@
+"The command as a user's shell runs it: what is refused and how, and what survives."
+import json, os, signal, subprocess, sys, time
+
+import pytest
+
+from conftest import realdata
+from dl_ops_bench.store import read_frame
+
+# a study of seconds: one depth, one epoch, a tenth of the rows
+TINY = ['run', 'quick', '--set', 'model=resnet18', '--set', 'epochs=1', '--set', 'train_fraction=0.1']
+
+
+def refused(result, *says):
+    "Code 2, one error line that says all of `says`, and no traceback."
+    code, text = result
+    assert code == 2 and 'Traceback' not in text, text
+    for words in says: assert words in text, text
+
+
+@pytest.mark.parametrize('args, says', [
+    (['run', 'quik'], ["preset 'quik'", 'quick, lab, paper', "Did you mean 'quick'?"]),
+    (['run', 'quick', '--set', 'dataset=cifar'], ["dataset 'cifar'", 'digits, mnist, fashion_mnist']),
+    (['run', 'quick', '--set', 'model=resnet19'], ["model 'resnet19'", 'resnet18, resnet34, resnet50']),
+    (['run', 'quick', '--set', 'optimizer=lion'], ["optimizer 'lion'", 'sgd, adam']),
+    (['run', 'quick', '--set', 'epoch=1'], ["setting 'epoch'", "Did you mean 'epochs'?"]),
+    (['run', 'quick', '--set', 'epochs'], ["'epochs' has no '='", 'key=value']),
+    (['run', 'quick', '--set', 'lr=-1'], ['lr -1.0 is out of range', 'from 1e-08 to 10']),
+    (['run', 'quick', '--set', 'lr=nan'], ['lr nan is out of range']),
+    (['run', 'quick', '--set', 'batch_size=100000000'], ['batch_size 100000000 is out of range']),
+    (['run', 'quick', '--set', 'image_size=4'], ['image_size 4 is out of range', 'from 8 to 224']),
+    (['run', 'quick', '--set', 'amp=fp16', '--device', 'cpu'], ["amp 'fp16' does not work on device 'cpu'", 'off, bf16']),
+    (['run', 'quick', '--seeds', '-3'], ['seeds -3 is out of range']),
+    (['run', 'quick', '--device', 'tpu'], ["device 'tpu'", 'auto, cpu, cuda, mps']),
+    (['run', 'quick', '--retry', 'everything'], ["retry 'everything'", 'oom, error, diverged, timeout']),
+    (['report', 'nowhere'], ["'nowhere' is not there"]),
+    (['flops', 'vgg16'], ["model 'vgg16'", 'resnet18, resnet34, resnet50']),
+    (['data', 'verify', 'imagenet'], ["dataset 'imagenet'", 'digits, mnist, fashion_mnist']),
+], ids=lambda v: ' '.join(v[1:]) if isinstance(v, list) and v[0] in ('run', 'report', 'flops', 'data') else '')
+def test_bad_input_is_refused(cli, args, says, tmp_path):
+    refused(cli(*args), 'error: ', *says)
+    assert not (tmp_path/'dl-ops-results').exists()      # nothing was begun
+
+
+def test_cuda_without_cuda(cli):
+    refused(cli('run', 'quick', '--device', 'cuda', env={'CUDA_VISIBLE_DEVICES': ''}), "device 'cuda' is not available here", 'cpu')
+
+
+def test_unknown_option(cli): refused(cli('run', 'quick', '--fast'), 'No such option: --fast')
+
+
+def test_out_is_a_file(cli, tmp_path):
+    (tmp_path/'taken').write_text('mine')
+    refused(cli('run', 'quick', '--out', 'taken'), "directory 'taken' can't be written", 'name another one with --out')
+    assert (tmp_path/'taken').read_text() == 'mine'
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason='root may write and read everything')
+def test_directories_without_permission(cli, tmp_path):
+    (tmp_path/'locked').mkdir(mode=0o500)
+    refused(cli('run', 'quick', '--out', 'locked/deeper'), "can't be written")
+    (tmp_path/'locked').chmod(0)
+    refused(cli('report', 'locked'))
+
+
+def test_no_data_and_no_network(cli, tmp_path):
+    nowhere = {k: 'http://127.0.0.1:9' for k in ('http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY')}
+    refused(cli('run', 'lab', '--data', 'empty', env=nowhere), "data set 'mnist' is not in empty", 'dl-ops-bench data prepare', '--data')
+
+
+@realdata
+def test_other_data_under_the_wrong_name(cli, tmp_path):
+    (tmp_path/'d').mkdir()
+    (tmp_path/'d/MNIST').symlink_to(os.path.abspath(os.environ['DL_OPS_BENCH_DATA']) + '/FashionMNIST')
+    refused(cli('data', 'verify', 'mnist', '--data', 'd'), 'has SHA-256')
+    refused(cli('run', 'lab', '--data', 'd'), "data set 'mnist' is damaged or another one")
+
+
+@realdata
+def test_real_data_is_complete(cli): assert cli('data', 'verify')[0] == 0
+
+
+def test_help_is_light(cli):
+    for command in ([], ['run'], ['report'], ['flops'], ['env'], ['data', 'verify'], ['data', 'prepare']):
+        code, text = cli(*command, '--help')
+        assert code == 0 and 'Usage: dl-ops-bench' in text
+
+
+def ids(folder): return sorted(p.stem for p in folder.glob('?' * 16 + '.json'))
+
+
+def test_run_again_runs_only_what_is_missing(cli, tmp_path):
+    out = tmp_path/'dl-ops-results/quick'
+    code, text = cli(*TINY)
+    assert code == 0 and 'report: ' in text and (out/'report.html').stat().st_size > 10_000, text
+    before = {i: (out/f'{i}.json').stat().st_mtime_ns for i in ids(out)}
+    lost = next(iter(before))
+    (out/f'{lost}.json').unlink()
+    code, text = cli(*TINY)
+    after = {i: (out/f'{i}.json').stat().st_mtime_ns for i in ids(out)}
+    assert code == 0 and f'{len(before) - 1} of {len(before)} trials have a record already' in text
+    assert {i for i in before if before[i] != after[i]} == {lost}
+    table = read_frame(out)
+    assert (table.status == 'ok').all() and (table.pipe(lambda t: t[t.kind == 'resnet']).epochs == 1).all()
+
+    damaged = out/f'{lost}.json'                         # a record that was cut off in the middle
+    whole = damaged.read_text()
+    damaged.write_text(whole[:len(whole)//2])
+    for command in (TINY, ['report', out]): refused(cli(*command), str(damaged.relative_to(tmp_path)), 'move it away or delete it')
+    assert damaged.read_text() == whole[:len(whole)//2] and ids(out) == sorted(before)
+
+
+def test_interrupted_run_keeps_its_records(cli, tmp_path):
+    out = tmp_path/'dl-ops-results/quick'
+    p = subprocess.Popen([sys.executable, '-c', 'from dl_ops_bench.cli import main; main()', *TINY], cwd=tmp_path,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    while not (out.exists() and ids(out)) and p.poll() is None: time.sleep(0.05)
+    p.send_signal(signal.SIGINT)
+    text, _ = p.communicate(timeout=120)
+    assert p.returncode == 130 and 'give the same command again' in text and 'Traceback' not in text, text
+    kept = ids(out)
+    assert kept and all(json.loads((out/f'{i}.json').read_text())['status'] == 'ok' for i in kept)
+    code, text = cli(*TINY)
+    assert code == 0 and f'{len(kept)} of' in text

@@ -1,0 +1,103 @@
+"What a stranger gets: documented names, a wheel that has everything, notebooks that read well."
+import ast, importlib, inspect, json, pkgutil, re, subprocess, sys, zipfile
+
+import pytest
+from fastcore.docments import docments
+
+import dl_ops_bench
+from conftest import TOP
+
+modules = sorted(m.name for m in pkgutil.iter_modules(dl_ops_bench.__path__) if not m.name.startswith('_'))
+notebooks = sorted(p for p in (TOP/'nbs').glob('*.ipynb'))
+lessons = [p for p in notebooks if p.stem[:2].isdigit()]
+source = lambda cell: ''.join(cell['source'])
+
+
+def public(module):
+    "Functions and classes that a module exports and defines itself."
+    m = importlib.import_module(f'dl_ops_bench.{module}')
+    return {n: o for n in m.__all__ if callable(o := getattr(m, n)) and getattr(o, '__module__', '') == m.__name__}
+
+
+@pytest.mark.parametrize('module', modules)
+def test_public_names_are_documented(module):
+    lacking = []
+    for name, obj in public(module).items():
+        if not inspect.getdoc(obj): lacking.append(f'{name}: docstring')
+        if not inspect.isfunction(obj) or 'typer' in str(sig := inspect.signature(obj)): continue    # typer's help is in the annotation
+        described = docments(obj)
+        lacking += [f'{name}: {p.name}' for p in sig.parameters.values() if p.kind != p.VAR_KEYWORD and described.get(p.name) is None]
+    assert not lacking
+
+
+def test_version_stands_in_settings_alone():
+    stated = re.search(r'^version = (\S+)', (TOP/'settings.ini').read_text(), re.M)[1]
+    assert dl_ops_bench.__version__ == stated
+    asked = subprocess.run([sys.executable, 'setup.py', '--version'], cwd=TOP, capture_output=True, text=True).stdout.split()
+    assert not asked or asked[-1] == stated
+
+
+@pytest.mark.parametrize('heavy', ['torch', 'pandas', 'sklearn', 'matplotlib'])
+def test_import_is_light(heavy):
+    code = f'import sys, dl_ops_bench, dl_ops_bench.cli; sys.exit({heavy!r} in sys.modules)'
+    assert subprocess.run([sys.executable, '-c', code], cwd=TOP).returncode == 0
+
+
+def test_modules_import_only_from_above():
+    order = [p.stem[3:] for p in lessons]
+    for later, m in enumerate(order):
+        tree = ast.parse((TOP/f'dl_ops_bench/{m}.py').read_text())
+        used = {n.module.split('.')[1] for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and (n.module or '').startswith('dl_ops_bench.')}
+        assert not used - set(order[:later]), f'{m} imports {used - set(order[:later])}'
+
+
+@pytest.mark.parametrize('path', lessons, ids=lambda p: p.stem)
+def test_lesson_opens_as_the_others_do(path):
+    cells = json.loads(path.read_text(encoding='utf-8'))['cells']
+    name = path.stem[3:]
+    assert source(cells[0]) == f'#| default_exp {name}'
+    assert re.fullmatch(rf'# {name}\n\n> [^\n]+', source(cells[1]))
+    assert re.fullmatch(rf'\[!\[Open In Colab\]\(\S+\)\]\(https://colab\.research\.google\.com/github/\S+/nbs/{path.name}\)', source(cells[2]))
+    assert 'pip install' in source(cells[3]) and '#| eval: false' in source(cells[3])
+
+
+@pytest.mark.parametrize('path', lessons + [TOP/'nbs/report.ipynb'], ids=lambda p: p.stem)
+def test_outputs_are_stored_and_small(path):
+    cells = json.loads(path.read_text(encoding='utf-8'))['cells']
+    shown = [o for c in cells if c['cell_type'] == 'code' for o in c['outputs']]
+    assert shown and not [o for o in shown if o['output_type'] == 'error']
+    assert path.stat().st_size < 300_000
+
+
+def test_report_in_the_package_is_the_notebook():
+    assert (TOP/'dl_ops_bench/report.ipynb').read_bytes() == (TOP/'nbs/report.ipynb').read_bytes()
+
+
+def test_addresses_follow_the_account():
+    r = subprocess.run([sys.executable, 'tools/notebooks.py', 'account', '--check'], cwd=TOP, capture_output=True, text=True)
+    assert r.returncode == 0, r.stderr
+
+
+def test_account_can_be_changed():
+    sys.path.insert(0, str(TOP/'tools'))
+    from notebooks import addresses
+    text = (TOP/'README.md').read_text()
+    moved = addresses(text, 'somebody', 'dl_ops_bench')
+    assert 'somebody.github.io/dl_ops_bench' in moved and 'dl-ops-bench.github.io' not in moved
+    assert addresses(moved, 'dl-ops-bench', 'dl_ops_bench') == text
+
+
+def test_wheel_has_everything(tmp_path):
+    subprocess.run([sys.executable, '-m', 'pip', 'wheel', '-q', '--no-deps', '-w', tmp_path, TOP], check=True)
+    wheel, = tmp_path.glob('*.whl')
+    names = zipfile.ZipFile(wheel).namelist()
+    for f in ['py.typed', 'report.ipynb', 'page/index.html.j2', 'page/style.css', 'page/conf.json', 'paper/grid.csv', 'paper/epochs.csv',
+              'paper/pin_memory.csv', 'paper/hardware.csv', *(f'{m}.py' for m in modules)]:
+        assert f'dl_ops_bench/{f}' in names
+    assert any(re.fullmatch(r'dl_ops_bench/sample/[0-9a-f]{16}\.json', n) for n in names)
+    assert not [n for n in names if n.startswith(('tests', 'nbs', 'tools'))] and wheel.stat().st_size < 3e6
+
+
+def test_readme_commands_can_be_found_by_ci():
+    text = (TOP/'README.md').read_text()
+    for name in ('quick', 'test'): assert len(re.findall(rf'<!-- ci: {name} -->\n```bash\n[^`]+```', text)) == 1

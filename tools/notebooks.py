@@ -1,0 +1,77 @@
+"""Keep notebooks in order: `run` executes them and stores clean outputs, `account` writes the project's addresses."""
+import argparse, os, re, shutil, subprocess, sys
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+SKIP = re.compile(r'^#\|\s*(eval:\s*false|slow|cuda)\b', re.M)
+
+
+def cfg():
+    "The settings of settings.ini."
+    from nbdev.config import get_config
+    return get_config(cfg_name='settings.ini', path=TOP)
+
+
+def notebooks():
+    "All notebooks of the project, sorted."
+    return sorted(p for p in (TOP/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts)
+
+
+def execute(path):
+    "Run one notebook with nbdev's own executor and save its outputs, in this process."
+    from execnb.nbio import read_nb, write_nb
+    from execnb.shell import CaptureShell
+    os.chdir(path.parent)
+    os.environ['IN_TEST'] = '1'
+    no_data = not os.environ.get('DL_OPS_BENCH_DATA')
+    skip = lambda c: c.cell_type != 'code' or SKIP.search(c.source) or (no_data and '#| realdata' in c.source)
+    nb = read_nb(path)
+    for cell in nb.cells:
+        if cell.cell_type == 'code' and not (no_data and '#| realdata' in cell.source): cell.outputs = []
+    shell = CaptureShell(path)
+    try: shell.run_all(nb, exc_stop=True, preproc=skip)
+    except Exception: sys.exit(shell.prettytb(fname=path))
+    write_nb(nb, path)
+
+
+def run(paths):
+    "Execute notebooks, each in a fresh process, clean them, and copy the report into the package."
+    for path in paths or notebooks():
+        print(path.name, flush=True)
+        subprocess.run([sys.executable, __file__, '_execute', str(path.resolve())], check=True, cwd=TOP)
+        subprocess.run(['nbdev_clean', '--fname', str(path.resolve())], check=True, cwd=TOP)
+    shutil.copyfile(TOP/'nbs/report.ipynb', TOP/'dl_ops_bench/report.ipynb')
+
+
+def addresses(text, user, repo):
+    "`text` with the project's GitHub, Pages and Colab addresses for this account."
+    text = re.sub(rf'github\.com/[\w-]+/{repo}\b', f'github.com/{user}/{repo}', text)
+    text = re.sub(rf'research\.google\.com/github/[\w-]+/{repo}\b', f'research.google.com/github/{user}/{repo}', text)
+    return re.sub(rf'[\w-]+\.github\.io/{repo}\b', f'{user}.github.io/{repo}', text)
+
+
+def account(check):
+    "Write the account named in settings.ini into every address, or with `check` fail where another one stands."
+    c, wrong = cfg(), []
+    for p in [TOP/'README.md', TOP/'CONTRIBUTING.md', TOP/'_quarto.yml', TOP/'dl_ops_bench/report.ipynb', *notebooks()]:
+        old = p.read_text(encoding='utf-8')
+        if (new := addresses(old, c.user, c.repo)) != old:
+            wrong.append(str(p.relative_to(TOP)))
+            if not check: p.write_text(new, encoding='utf-8')
+    if check and wrong: sys.exit(f"another account than {c.user!r} stands in {', '.join(wrong)}: run python tools/notebooks.py account")
+    print(f"{'would change' if check else 'changed'}: {', '.join(wrong) or 'nothing'}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    sub = parser.add_subparsers(dest='command', required=True)
+    for name, help in (('run', 'execute, store outputs, clean'), ('_execute', argparse.SUPPRESS)):
+        sub.add_parser(name, help=help).add_argument('paths', nargs='*', type=Path)
+    sub.add_parser('account', help="rewrite addresses to settings.ini's user").add_argument('--check', action='store_true')
+    args = parser.parse_args()
+    if args.command == 'run': run(args.paths)
+    elif args.command == '_execute': execute(args.paths[0])
+    else: account(args.check)
+
+
+if __name__ == '__main__': main()
