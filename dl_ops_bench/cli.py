@@ -30,7 +30,7 @@ def main(args=None, # words of the command line; None: those of this process
         print(f'error: {e}', file=sys.stderr)
         sys.exit(2)
 
-# %% ../nbs/13_cli.ipynb #cf43c170
+# %% ../nbs/13_cli.ipynb #b0b51842
 Data = Annotated[Optional[Path], typer.Option('--data', help="Data directory [default: DL_OPS_BENCH_DATA, else the user's cache]")]
 
 @app.command(epilog="Examples:\n\n"
@@ -39,7 +39,7 @@ Data = Annotated[Optional[Path], typer.Option('--data', help="Data directory [de
     "  dl-ops-bench run paper --seeds 3 --retry oom        the reference report, three times, failed ones again\n\n"
     "  dl-ops-bench run quick --set epochs=1 --set lr=0.1  change settings in every trial that has them")
 def run(
-    preset: Annotated[str, typer.Argument(help="quick (digits, 2 minutes on 2 cores), lab (a tenth of MNIST and FashionMNIST) "
+    preset: Annotated[str, typer.Argument(help="quick (digits, 2 minutes on 2 cores), lab (a twelfth of MNIST and FashionMNIST) "
                                                "or paper (all of both)")],
     out: Annotated[Optional[Path], typer.Option(help="Directory for records and report [default: dl-ops-results/PRESET]")] = None,
     data: Data = None,
