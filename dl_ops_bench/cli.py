@@ -110,16 +110,27 @@ def flops(
         typer.echo(f"{name}: {n/1e9:.9f} GFLOPs, {n/2e9:.9f} GMACs, {counter.count_parameters(model):,} parameters "
                    f"({'forward and backward' if backward else 'forward'}, one {channels} x {image_size} x {image_size} image)")
 
-# %% ../nbs/13_cli.ipynb #75e5acce
+# %% ../nbs/13_cli.ipynb #777bcf8d
+def _lines(values, indent='  '):
+    "Facts as aligned lines; what isn't known says so."
+    for k, v in values.items():
+        if isinstance(v, dict) and 'median' in v:
+            spread = f", IQR {v['iqr']/1e9:,.1f}" if v['iqr'] is not None else ''
+            v = f"{v['median']/1e9:,.1f} G{v['unit']} (n {v['n']}{spread}; {v['includes']})"
+        if isinstance(v, list) and v and isinstance(v[0], dict): v = '; '.join(', '.join(f'{a} {b}' for a, b in x.items()) for x in v)
+        yield f"{indent}{k:24} {'not known' if v is None else v if v != [] else 'none'}"
+
 @app.command()
-def env(as_json: Annotated[bool, typer.Option('--json', help="As JSON, for programs")] = False):
+def env(
+    as_json: Annotated[bool, typer.Option('--json', help="As JSON, for programs")] = False,
+    with_peaks: Annotated[bool, typer.Option('--peaks', help="Peak rates too; measured once, then from the cache")] = False,
+):
     "The machine's fingerprint and the versions of what runs on it."
     from dl_ops_bench import hardware
     facts = dict(machine=hardware.fingerprint(), versions=hardware.versions())
+    if with_peaks: facts['peaks'] = hardware.peaks(hardware.resolve_device('auto'))
     if as_json: return typer.echo(json.dumps(facts, indent=1))
-    for part, values in facts.items():
-        typer.echo(part)
-        for k, v in values.items(): typer.echo(f'  {k:20} {"not known" if v is None else v}')
+    for part, values in facts.items(): typer.echo('\n'.join([part, *_lines(values)]))
 
 # %% ../nbs/13_cli.ipynb #d8b5e58b
 Names = Annotated[Optional[List[str]], typer.Argument(metavar='[NAME...]', help="mnist, fashion_mnist, digits [default: all]")]

@@ -149,11 +149,18 @@ def hardware_table(df): # records
     return t[_also(t, shown) + shown + ['gflops', 'n', 'time_s', 'images_per_s', 'accuracy_pct', 'low_pct', 'high_pct',
                                         'reference_epochs', 'reference_s', 'reference_images_per_s', 'reference_pct']]
 
-# %% ../nbs/11_report.ipynb #03a27a63
+# %% ../nbs/11_report.ipynb #4361c0ce
+def _short(df):
+    "Commits and directories as short as they can be told apart by eye."
+    return df.assign(commit=df.commit.astype(object).map(lambda c: c[:12] if isinstance(c, str) else None),
+                     directory=df.directory.map(_folder))
+
+def _folder(path): return '/'.join(Path(path).resolve().parts[-2:])
+
 def machines_table(df): # records
     "The machines and library versions behind the records."
     by = ['machine', 'cpu', 'gpu', 'torch', 'version', 'commit']
-    return df.groupby(by, dropna=False, sort=False).agg(records=('id', 'size'), first=('started', 'min'),
+    return _short(df).groupby(by, dropna=False, sort=False).agg(records=('id', 'size'), first=('started', 'min'),
                                                         last=('finished', 'max')).reset_index()
 
 def failed_table(df): # records
@@ -162,8 +169,8 @@ def failed_table(df): # records
 
 def records_table(df): # records
     "Every record behind this report."
-    return df[['id', 'machine', 'status', 'kind'] + MAIN + ['pin_memory', 'device', 'seed', 'time_s', 'accuracy_pct',
-                                                             'version', 'commit', 'started', 'directory']]
+    return _short(df)[['id', 'machine', 'status', 'kind'] + MAIN + ['pin_memory', 'device', 'seed', 'time_s', 'accuracy_pct',
+                                                                     'version', 'commit', 'started', 'directory']]
 
 # %% ../nbs/11_report.ipynb #e80ab67a
 COLORS = dict(zip(('resnet18', 'resnet34', 'resnet50', 'svm_rbf', 'svm_poly', 'linear', 'dummy'), sns.color_palette('colorblind')))
@@ -368,7 +375,7 @@ def speedup_figure(df): # records
                   + '. Black lines: the reference report.')
     return fig
 
-# %% ../nbs/11_report.ipynb #3a94fc69
+# %% ../nbs/11_report.ipynb #69d51b65
 def flops_figure(df): # records
     "Figure 7: training time per image against forward GFLOPs, a panel a device."
     t = _hardware(df).assign(ms_per_image=lambda t: 1000/t.images_per_s)
@@ -381,7 +388,7 @@ def flops_figure(df): # records
         ax.plot(p.gflops, p.ms_per_image, 'k_', ms=12, label='reference')
         for (model, gflops), m in d.groupby(['model', 'gflops']):
             ax.scatter(m.gflops, m.ms_per_image, color=COLORS[model], marker=MARKERS[model])
-            ax.annotate(model, (gflops, m.ms_per_image.max()), (0, 6), textcoords='offset points', ha='center', fontsize=8)
+            ax.annotate(model, (gflops, m.ms_per_image.mean()), (7, 0), textcoords='offset points', va='center', fontsize=8)
         ax.set(xlabel='GFLOPs (forward, one image)', ylabel='training time (ms per image)' if ax is axes[0] else '')
         ax.set_xlim(0), ax.set_ylim(0), ax.margins(0.15)
         ax.legend(fontsize=8, loc='lower right')
@@ -390,7 +397,7 @@ def flops_figure(df): # records
     fig.set_label('Training time against FLOPs. ' + ' '.join(words) + ' If FLOPs alone decided, these would be equal.')
     return fig
 
-# %% ../nbs/11_report.ipynb #d40bac96
+# %% ../nbs/11_report.ipynb #327b2a2b
 def _text(name, v):
     "A cell as text, by the unit in its column's name; a missing value is a dash."
     if not isinstance(v, (list, tuple, dict)) and pd.isna(v): return '–'
@@ -399,7 +406,7 @@ def _text(name, v):
     for word, form in (('pct', '.2f'), ('gflops', '.4f'), ('per_s', ',.0f'), ('ms', '.3g'), ('over', '.2f'), ('ratio', '.2f'),
                        ('speedup', '.2f')):
         if word in name: return f'{v:{form}}'
-    return f'{v:,.0f}' if float(v).is_integer() or abs(v) >= 1000 else f'{v:,.1f}'
+    return f'{v:,.0f}' if float(v).is_integer() or abs(v) >= 1000 else f'{v:.1f}' if abs(v) >= 10 else f'{v:.3g}'
 
 def table_html(t,       # a table
                caption='', # a sentence above it
@@ -437,7 +444,7 @@ def setting(df): # records
                      n_test=14_000, amp='mixed', epochs='4, 10')
     return pd.concat([ours, pd.DataFrame([reference])], ignore_index=True)
 
-# %% ../nbs/11_report.ipynb #62492782
+# %% ../nbs/11_report.ipynb #52096eca
 def progress_table(directories): # of studies
     "Of each study: what was asked, how many trials it has and how many have a record."
     rows = []
@@ -447,7 +454,7 @@ def progress_table(directories): # of studies
         ids = {t.get('id') for t in study.get('trials', [])}
         done = {p.stem for p in d.glob('*.json')} & ids
         options = ', '.join(f'{k} {v}' for k, v in study.items() if k in ('preset', 'device', 'seeds', 'settings') and v)
-        rows.append(dict(directory=str(d), study=options, trials=len(ids), recorded=len(done), lacking=len(ids - done)))
+        rows.append(dict(directory=_folder(d), study=options, trials=len(ids), recorded=len(done), lacking=len(ids - done)))
     if not rows: raise NotMeasured('a study.json beside the records, which `dl-ops-bench run` writes.')
     return pd.DataFrame(rows)
 

@@ -109,14 +109,14 @@ def read_record(path, # a `.json` file
                          f"then the trial will be run again.") from e
     return record
 
-# %% ../nbs/08_store.ipynb #03da8e62
+# %% ../nbs/08_store.ipynb #99137f09
 PARTS = dict(  # column -> where it lies in a record
     machine='machine.id', time_s='times.train_s', predict_s='times.predict_s', predict_n='times.predict_n',
     total_s='times.total_s', setup_s='times.setup_s', eval_s='times.eval_s', energy_j='energy.energy_j',
     energy_source='energy.energy_source', energy_reason='energy.energy_reason', forward_flops='flops.forward',
     training_flops='flops.training_step', parameters='flops.parameters', split_sha256='data.split_sha256',
     data_sha256='data.sha256', cpu='machine.cpu_model', torch='versions.torch', version='package.version',
-    commit='package.commit')
+    commit='package.commit', phases='phases', peaks='peaks')
 WHOLE = ('id', 'kind', 'status', 'message', 'history', 'confusion', 'classes', 'started', 'finished')
 
 def _dig(record, path):

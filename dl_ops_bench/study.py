@@ -7,7 +7,7 @@ __all__ = ['LAB', 'PRESETS', 'OUT_OF_MEMORY', 'NOT_WATCHED', 'vary', 'unique', '
            'loader_workers', 'quick', 'lab', 'paper', 'trials_of', 'check', 'package_commit', 'failure', 'run_one',
            'pending', 'Outcome', 'describe', 'result_line', 'batch_bar', 'run_study']
 
-# %% ../nbs/09_study.ipynb #db9e90af
+# %% ../nbs/09_study.ipynb #d3c71398
 import json, subprocess, traceback
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 
 from . import __version__, svm, train
 from .data import load, split_for
-from .hardware import fingerprint, resolve_device, supports_bf16, usable_cores, versions
+from .hardware import fingerprint, peaks, resolve_device, supports_bf16, usable_cores, versions
 from .models import check_batches
 from .store import Store, plain, writable, write_atomic
 from .timer import Stopwatch
@@ -149,7 +149,7 @@ def failure(error,  # the exception that ended a trial
     return dict(status='oom' if oom else 'error', message=f'{type(error).__name__}: {error}', history=[], metrics={}, times={},
                 confusion=None, clock=None, flops=None, traceback=traceback.format_exc(), data={})
 
-# %% ../nbs/09_study.ipynb #10c31ca2
+# %% ../nbs/09_study.ipynb #086e37f3
 NOT_WATCHED = dict(energy_j=None, energy_source=None, energy_reason='not watched during this kind of trial')
 def _now(): return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
@@ -167,6 +167,7 @@ def run_one(trial,                   # a `Trial` or `SVMTrial`
         except Exception as e: parts, predictions = failure(e), None   # kept: the record says what and where
     times = dict(load_s=loading.elapsed_s, **parts.pop('times'), total_s=total.elapsed_s)
     about = dict(id=trial.id, kind=trial.kind, trial=asdict(trial), classes=images.classes, machine=fingerprint(),
+                 peaks=peaks(trial.device) if trial.kind == 'resnet' else None,
                  versions=versions(), package=dict(version=__version__, commit=package_commit()),
                  started=started, finished=_now())
     data = dict(parts.pop('data'), sha256=images.sha256)

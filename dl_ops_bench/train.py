@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['HALF', 'CLOCK', 'make_optimizer', 'autocast', 'train_epoch', 'Scores', 'evaluate', 'Diverged', 'Training', 'warm_up',
-           'run_epoch', 'determinism', 'fit', 'run_trial']
+           'run_epoch', 'phase_breakdown', 'determinism', 'fit', 'run_trial']
 
-# %% ../nbs/06_train.ipynb #b07dddf6
+# %% ../nbs/06_train.ipynb #4ff2a90b
 import copy, math
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np, torch, torch.nn.functional as F
 from sklearn.metrics import confusion_matrix
@@ -148,6 +149,17 @@ def run_epoch(training,                # a `Training`, moved on by one epoch
         training.best = {k: v.detach().clone() for k, v in training.model.state_dict().items()}
     return row
 
+# %% ../nbs/06_train.ipynb #2ccfcdff
+def phase_breakdown(training,         # a `Training`, left as it was
+                    max_batches=None, # steps to take; None: a tenth of an epoch, from 3 to 30
+                   )->dict:           # n_batches, and seconds: phase -> total over them
+    "Seconds of each phase of some training steps on a copy of the model, outside every clock."
+    t, model, phases = training.trial, copy.deepcopy(training.model), PhaseTimer(training.trial.device)
+    n = max_batches or min(30, max(3, len(training.loaders.train)//10))
+    train_epoch(model, islice(training.loaders.epoch(t.seed, 1), n), make_optimizer(t, model.parameters()), t,
+                torch.amp.GradScaler(t.device, enabled=t.amp == 'fp16'), phases)
+    return dict(n_batches=len(phases.spans['forward']), seconds=phases.totals_s)
+
 # %% ../nbs/06_train.ipynb #de9a380e
 @contextmanager
 def determinism(wanted, # whether only deterministic kernels may run
@@ -193,7 +205,7 @@ def _test_once(training, rows, n_classes):
                   confidence=s.confidence.astype(np.float16))
     return metrics, confusion_matrix(s.y, s.pred, labels=range(n_classes)).tolist(), arrays, clock.elapsed_s
 
-# %% ../nbs/06_train.ipynb #1ec56254
+# %% ../nbs/06_train.ipynb #860eb311
 def run_trial(trial,                   # a `Trial`
               images,                  # its data set
               progress=lambda it: it,  # wraps the batches of an epoch, tqdm for example
@@ -205,9 +217,9 @@ def run_trial(trial,                   # a `Trial`
     with determinism(trial.deterministic): training, times, energy, message = fit(trial, batches, n_classes, progress)
     metrics = dict(n_train=len(rows.train), n_valid=len(rows.valid), n_test=len(rows.test))
     parts = dict(status='diverged' if message else 'ok', message=message, history=training.history, metrics=metrics,
-                 confusion=None, times=times, clock=CLOCK, energy=energy, flops=model_flops(trial),
+                 confusion=None, times=times, clock=CLOCK, phases=None, energy=energy, flops=model_flops(trial),
                  data=dict(split_sha256=rows.sha256, mean=batches.mean, std=batches.std))
     if message: return parts, None
     scores, parts['confusion'], arrays, times['test_s'] = _test_once(training, rows, n_classes)
     metrics.update(scores)
-    return parts, arrays
+    return parts | dict(phases=phase_breakdown(training)), arrays

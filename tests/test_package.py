@@ -8,8 +8,8 @@ import dl_ops_bench
 from conftest import TOP
 
 modules = sorted(m.name for m in pkgutil.iter_modules(dl_ops_bench.__path__) if not m.name.startswith('_'))
-notebooks = sorted(p for p in (TOP/'nbs').glob('*.ipynb'))
-lessons = [p for p in notebooks if p.stem[:2].isdigit()]
+lessons = sorted(p for p in (TOP/'nbs').glob('[0-9][0-9]_*.ipynb'))
+others = [TOP/'nbs/report.ipynb', *sorted((TOP/'nbs/tutorials').glob('*.ipynb'))]
 source = lambda cell: ''.join(cell['source'])
 
 
@@ -61,7 +61,7 @@ def test_lesson_opens_as_the_others_do(path):
     assert 'pip install' in source(cells[3]) and '#| eval: false' in source(cells[3])
 
 
-@pytest.mark.parametrize('path', lessons + [TOP/'nbs/report.ipynb'], ids=lambda p: p.stem)
+@pytest.mark.parametrize('path', lessons + others, ids=lambda p: p.stem)
 def test_outputs_are_stored_and_small(path):
     cells = json.loads(path.read_text(encoding='utf-8'))['cells']
     shown = [o for c in cells if c['cell_type'] == 'code' for o in c['outputs']]

@@ -1,4 +1,5 @@
-"""Keep notebooks in order: `run` executes them and stores clean outputs, `account` writes the project's addresses."""
+"""Keep what is written in order: `run` executes notebooks and stores clean outputs, `account` writes the project's
+addresses, `headline` the README's first table."""
 import argparse, os, re, shutil, subprocess, sys
 from pathlib import Path
 
@@ -62,15 +63,41 @@ def account(check):
     print(f"{'would change' if check else 'changed'}: {', '.join(wrong) or 'nothing'}")
 
 
+def headline():
+    "Write the README's first table from the records in results/ of the reference's own setting."
+    import pandas as pd
+    from dl_ops_bench.report import paper, runs
+    from dl_ops_bench.store import read_frame
+    df = read_frame(sorted(p for p in (TOP/'results').iterdir() if p.is_dir()))
+    df = df[(df.dataset == 'fashion_mnist') & (df.data_fraction == 1) & (df.train_fraction == 1)]
+    resnets = runs(df, 'resnet').merge(paper('grid').rename(columns={'accuracy_pct': 'reference'}), how='left',
+                                       on=['dataset', 'model', 'optimizer', 'lr', 'batch_size'])
+    what = lambda r: (f'{r.model}, {r.optimizer}, {int(r.epochs)} epochs, {int(r.image_size)} x {int(r.image_size)}, {r.amp}'
+                      if isinstance(getattr(r, 'optimizer', None), str) else f'{r.model}' + (f', C = {r.C:g}' if r.C == r.C else ''))
+    dash = lambda v, form: '' if pd.isna(v) else f'{v:{form}}'
+    lines = ['| FashionMNIST, 70-10-20 split | n | test accuracy (95 % interval) | reference report | training |', '| --- | --- | --- | --- | --- |']
+    for r in pd.concat([resnets, runs(df, 'svm')]).sort_values('accuracy_pct', ascending=False).itertuples():
+        lines.append(f'| {what(r)} | {r.n} | {r.accuracy_pct:.2f} % ({r.low_pct:.2f} to {r.high_pct:.2f}) '
+                     f"| {dash(r.reference, '.2f')}{'' if pd.isna(r.reference) else ' %'} | {r.time_s:,.0f} s |")
+    places = df.drop_duplicates(['machine', 'torch', 'version'])
+    lines += ['', 'Measured on ' + '; '.join(f'{m.cpu}, {m.machine}, torch {m.torch}, dl_ops_bench {m.version}' for m in places.itertuples())
+              + '; the records are in [results](https://github.com/dl-ops-bench/dl_ops_bench/tree/main/results).']
+    path, text = TOP/'README.md', (TOP/'README.md').read_text(encoding='utf-8')
+    new = re.sub(r'(<!-- headline:.*?-->\n).*?(<!-- /headline -->)', lambda m: m[1] + '\n'.join(lines) + '\n' + m[2], text, flags=re.S)
+    path.write_text(addresses(new, cfg().user, cfg().repo), encoding='utf-8')
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     sub = parser.add_subparsers(dest='command', required=True)
     for name, help in (('run', 'execute, store outputs, clean'), ('_execute', argparse.SUPPRESS)):
         sub.add_parser(name, help=help).add_argument('paths', nargs='*', type=Path)
     sub.add_parser('account', help="rewrite addresses to settings.ini's user").add_argument('--check', action='store_true')
+    sub.add_parser('headline', help="write the README's first table from results/")
     args = parser.parse_args()
     if args.command == 'run': run(args.paths)
     elif args.command == '_execute': execute(args.paths[0])
+    elif args.command == 'headline': headline()
     else: account(args.check)
 
 
