@@ -28,7 +28,7 @@ def execute(path):
     skip = lambda c: c.cell_type != 'code' or SKIP.search(c.source) or (no_data and '#| realdata' in c.source)
     nb = read_nb(path)
     for cell in nb.cells:
-        if cell.cell_type == 'code' and not (no_data and '#| realdata' in cell.source): cell.outputs = []
+        if cell.cell_type == "code" and not (no_data and '#| realdata' in cell.source): cell.outputs = []
     shell = CaptureShell(path)
     try: shell.run_all(nb, exc_stop=True, preproc=skip)
     except Exception: sys.exit(shell.prettytb(fname=path))
