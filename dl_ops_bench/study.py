@@ -77,13 +77,13 @@ def loader_workers(device, # cpu, cuda or mps
     "Loader processes beside the training: none on a CPU, which has no cores to spare, else up to four."
     return 0 if device == 'cpu' else min(4, usable_cores() - 1)
 
-# %% ../nbs/09_study.ipynb #0e8e88c4
+# %% ../nbs/09_study.ipynb #192c6fbb
 LAB = 0.08  # share of the images in the lab preset: 3,920 training rows of each data set
 
 def quick(device): # cpu, cuda or mps
     "The whole study in small, on scikit-learn's digits: no download, under two minutes on two CPU cores."
-    base = Trial(dataset='digits', image_size=16, channels=1, batch_size=64, epochs=2, device=device)
-    return resnet_part(base, ('digits',), (0.01, 0.001), (64,), 3) + svm_part(SVMTrial(dataset='digits'), ('digits',), (0.1, 0.3, 1.))
+    base = Trial(dataset='digits', image_size=16, channels=1, batch_size=64, epochs=1, device=device)
+    return resnet_part(base, ('digits',), (0.01, 0.001), (64,), 2) + svm_part(SVMTrial(dataset='digits'), ('digits',), (0.1, 0.3, 1.))
 
 def lab(device): # cpu, cuda or mps
     "A twelfth of MNIST and FashionMNIST at 32 x 32: a lesson, minutes on any GPU, about a quarter of an hour on two CPU cores."

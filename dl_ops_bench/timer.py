@@ -5,14 +5,13 @@
 # %% auto #0
 __all__ = ['synchronize', 'Stopwatch', 'Measurement', 'measure', 'measure_small', 'PhaseTimer']
 
-# %% ../nbs/02_timer.ipynb #108f3671
+# %% ../nbs/02_timer.ipynb #a406de9a
 import statistics, time
 from collections import defaultdict
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
-from torch.utils.benchmark import Timer
 
 # %% ../nbs/02_timer.ipynb #590fcc83
 def synchronize(device, # cpu, cuda or mps
@@ -76,12 +75,13 @@ def measure(fn,            # called without arguments
         return clock.elapsed_s
     return Measurement(tuple(once() for _ in range(repeats)), 's', includes)
 
-# %% ../nbs/02_timer.ipynb #d798dc63
+# %% ../nbs/02_timer.ipynb #2eb57050
 def measure_small(fn,              # called without arguments, many times
                   includes='',     # what the clock includes, in words
                   min_run_s=0.2,   # measure at least this long
                  )->Measurement:
     "Time a small piece with `torch.utils.benchmark`, on as many threads as PyTorch uses now."
+    from torch.utils.benchmark import Timer     # slow to import, and seldom needed
     timer = Timer('fn()', globals=dict(fn=fn), num_threads=torch.get_num_threads())
     return Measurement(tuple(timer.blocked_autorange(min_run_time=min_run_s).times), 's', includes)
 
