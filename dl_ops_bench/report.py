@@ -39,7 +39,7 @@ def sample_dir()->Path:
     "Where the records that come with the package lie."
     return Path(str(files('dl_ops_bench')/'sample'))
 
-# %% ../nbs/11_report.ipynb #e6d140c8
+# %% ../nbs/11_report.ipynb #9f3d2fcb
 MAIN = ['dataset', 'model', 'optimizer', 'lr', 'batch_size', 'epochs']
 
 class NotMeasured(LookupError):
@@ -51,7 +51,7 @@ def runs(df,    # records, from `store.read_frame`
          kind,  # resnet or svm
         )->pd.DataFrame:
     "A row for each setting: n trainings, mean accuracy with its interval, median time."
-    d = df[(df.kind == kind) & (df.status == 'ok') & df.accuracy_pct.between(0, 100) & (df.n_test > 0) & (df.time_s > 0)]
+    d = df[(df.kind == kind) & (df.status == 'ok') & df.stale.isna() & df.accuracy_pct.between(0, 100) & (df.n_test > 0) & (df.time_s > 0)]
     if d.empty: raise NotMeasured(f"no finished trial of kind {kind}.")
     by = _settings(Trial if kind == 'resnet' else SVMTrial)
     out = d.groupby(by, dropna=False, sort=False).agg(
@@ -149,7 +149,7 @@ def hardware_table(df): # records
     return t[_also(t, shown) + shown + ['gflops', 'n', 'time_s', 'images_per_s', 'accuracy_pct', 'low_pct', 'high_pct',
                                         'reference_epochs', 'reference_s', 'reference_images_per_s', 'reference_pct']]
 
-# %% ../nbs/11_report.ipynb #4361c0ce
+# %% ../nbs/11_report.ipynb #7c02cfb5
 def _short(df):
     "Commits and directories as short as they can be told apart by eye."
     return df.assign(commit=df.commit.astype(object).map(lambda c: c[:12] if isinstance(c, str) else None),
@@ -164,8 +164,10 @@ def machines_table(df): # records
                                                         last=('finished', 'max')).reset_index()
 
 def failed_table(df): # records
-    "Trials that ended otherwise than well, with their message."
-    return df.loc[df.status != 'ok', ['id', 'status', 'message'] + MAIN]
+    "Records that no other table counts, and why: trials that ended otherwise than well, and stale ones."
+    t = df[(df.status != 'ok') | df.stale.notna()]
+    old = t.stale.notna()
+    return t.assign(status=t.status.where(~old, 'stale'), message=t.message.where(~old, t.stale))[['id', 'status', 'message'] + MAIN]
 
 def records_table(df): # records
     "Every record behind this report."

@@ -31,7 +31,7 @@ def refused(result, *says):
     (['run', 'quick', '--set', 'amp=fp16', '--device', 'cpu'], ["amp 'fp16' does not work on device 'cpu'", 'off, bf16']),
     (['run', 'quick', '--seeds', '-3'], ['seeds -3 is out of range']),
     (['run', 'quick', '--device', 'tpu'], ["device 'tpu'", 'auto, cpu, cuda, mps']),
-    (['run', 'quick', '--retry', 'everything'], ["retry 'everything'", 'oom, error, diverged, timeout']),
+    (['run', 'quick', '--retry', 'everything'], ["retry 'everything'", 'oom, error, diverged, timeout, stale']),
     (['report', 'nowhere'], ["'nowhere' is not there"]),
     (['flops', 'vgg16'], ["model 'vgg16'", 'resnet18, resnet34, resnet50']),
     (['data', 'verify', 'imagenet'], ["dataset 'imagenet'", 'digits, mnist, fashion_mnist']),
@@ -109,15 +109,19 @@ def test_run_again_runs_only_what_is_missing(cli, tmp_path):
     assert damaged.read_text() == whole[:len(whole)//2] and ids(out) == sorted(before)
 
 
-def test_interrupted_run_keeps_its_records(cli, tmp_path):
+@pytest.mark.parametrize('sent, code', [(signal.SIGINT, 130), (signal.SIGTERM, 75), (signal.SIGUSR2, 75)], ids=lambda v: str(v))
+def test_stopped_run_keeps_its_records(cli, tmp_path, sent, code):
     out = tmp_path/'dl-ops-results/quick'
     p = subprocess.Popen([sys.executable, '-c', 'from dl_ops_bench.cli import main; main()', *TINY], cwd=tmp_path,
-                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))     # a background shell ignores it
     while not (out.exists() and ids(out)) and p.poll() is None: time.sleep(0.05)
-    p.send_signal(signal.SIGINT)
+    p.send_signal(sent)
     text, _ = p.communicate(timeout=120)
-    assert p.returncode == 130 and 'give the same command again' in text and 'Traceback' not in text, text
+    assert p.returncode == code and 'give the same command again' in text and 'Traceback' not in text, text
     kept = ids(out)
+    assert 'running, ' in cli('status', out)[1] and ' 0 running' in cli('status', out)[1]      # nobody is at it any more
     assert kept and all(json.loads((out/f'{i}.json').read_text())['status'] == 'ok' for i in kept)
-    code, text = cli(*TINY)
-    assert code == 0 and f'{len(kept)} of' in text
+    if sent == signal.SIGINT:
+        code, text = cli(*TINY)
+        assert code == 0 and f'{len(kept)} of' in text
