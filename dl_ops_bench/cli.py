@@ -30,7 +30,7 @@ def main(args=None, # words of the command line; None: those of this process
         print(f'error: {e}', file=sys.stderr)
         sys.exit(2)
 
-# %% ../nbs/13_cli.ipynb #938049a8
+# %% ../nbs/13_cli.ipynb #44fb55f4
 Data = Annotated[Optional[Path], typer.Option('--data', help="Data directory [default: DL_OPS_BENCH_DATA, else the user's cache]")]
 
 @app.command(epilog="Examples:\n\n"
@@ -39,7 +39,8 @@ Data = Annotated[Optional[Path], typer.Option('--data', help="Data directory [de
     "  dl-ops-bench run paper --seeds 3 --retry oom        the reference report, three times, failed ones again\n\n"
     "Exit codes: 0 all well; 1 some trials failed; 2 wrong input, nothing was run; 75 stopped by SIGTERM or SIGUSR2 and 130 "
     "by Ctrl-C: in both cases the same command goes on.\n\n"
-    "  dl-ops-bench run quick --set epochs=1 --set lr=0.1  change settings in every trial that has them")
+    "  dl-ops-bench run quick --set epochs=1 --set lr=0.1  change settings in every trial that has them\n\n"
+    "  dl-ops-bench run paper --device cuda --engine slurm --slurm slurm_partition=gpu --slurm gpus_per_node=1 --slurm timeout_min=60")
 def run(
     preset: Annotated[str, typer.Argument(help="quick (digits, 2 minutes on 2 cores), lab (a twelfth of MNIST and FashionMNIST) "
                                                "or paper (all of both)")],
@@ -50,23 +51,40 @@ def run(
     settings: Annotated[Optional[List[str]], typer.Option('--set', metavar='KEY=VALUE', help="Change a setting; repeatable")] = None,
     retry: Annotated[str, typer.Option(help="Run these again: any of oom,error,diverged,timeout,stale, separated by commas")] = '',
     time_limit: Annotated[Optional[float], typer.Option(metavar='MINUTES', help="Of each trial; one that takes longer is recorded as timeout")] = None,
-    engine: Annotated[str, typer.Option(help="local (a child process, one trial after the other) or here (this process)")] = 'local',
+    per_device: Annotated[int, typer.Option(metavar='N', help="Trials at once on a device, where only their accuracy is wanted; timed ones stay alone")] = 1,
+    engine: Annotated[str, typer.Option(help="local (a child process, one trial after the other), here (this process) or slurm")] = 'local',
+    slurm: Annotated[Optional[List[str]], typer.Option(metavar='KEY=VALUE', help="Option of submitit for --engine slurm, such as "
+        "slurm_partition=gpu, gpus_per_node=1, timeout_min=60, cpus_per_task=8, slurm_account=lab; repeatable")] = None,
 ):
     "Run or resume a study, then write its report."
     in_range('seeds', seeds, 1, 1000)
     if time_limit is not None: in_range('time-limit', time_limit, 0, 1e6)
-    allowed('engine', engine, ('local', 'here'))
+    in_range('per-device', per_device, 1, 64)
+    allowed('engine', engine, ('local', 'here', 'slurm'))
     changes = parse_settings(settings or [])
     from dl_ops_bench import hardware, study
     again = [allowed('retry', r, study.RETRY) for r in retry.split(',') if r]
-    device = hardware.resolve_device(device)
+    if engine != 'slurm' or device == 'auto': device = hardware.resolve_device(device)     # else it is the nodes' matter
     trials = study.trials_of(preset, device, seeds, changes)
     out = out or Path('dl-ops-results')/preset
     typer.echo(f'{preset}: {len(trials)} trials on {device}; records go to {out}')
-    _run_and_report(trials, out, dict(root=data, retry=again, engine=study.Child() if engine == 'local' else study.Here(),
-        limit_s=time_limit and 60*time_limit, about=dict(preset=preset, device=device, seeds=seeds, settings=changes)))
+    _run_and_report(trials, out, dict(root=data, retry=again, engine=_engine(engine, out, slurm or []),
+        limit_s=time_limit and 60*time_limit, per_device=per_device, about=dict(preset=preset, device=device, seeds=seeds, settings=changes)))
 
-# %% ../nbs/13_cli.ipynb #f55746e0
+# %% ../nbs/13_cli.ipynb #35e8cab2
+def _engine(name, out, options):
+    "The engine of that name; Slurm's options keep their types."
+    from dl_ops_bench import study
+    if name != 'slurm':
+        if options: raise InputError(f"--slurm {options[0]} has no meaning with --engine {name}: add --engine slurm.")
+        return study.Child() if name == 'local' else study.Here()
+    pairs = [o.partition('=') for o in options]
+    for key, eq, value in pairs:
+        if not eq: raise InputError(f"--slurm {key!r} has no '=': write it as key=value, for example slurm_partition=gpu.")
+    from dl_ops_bench.store import writable
+    return study.Slurm(writable(Path(out)/'slurm'), **{k: int(v) if v.isdigit() else v for k, _, v in pairs})
+
+# %% ../nbs/13_cli.ipynb #0bc1d660
 class _Stopped(BaseException):
     "A scheduler wants this process to end."
 
@@ -85,6 +103,9 @@ def _run_and_report(trials, out, options):
     finally: options['engine'].shutdown()
     typer.echo('writing the report ...')
     typer.echo(f'report: {report.render([out], Path(out)/"report.html")}')
+    if outcome.n_lost:
+        typer.echo(f'{outcome.n_lost} of {outcome.n_trials} trials were lost by the cluster: give the same command again to run them', err=True)
+        raise typer.Exit(75)
     if outcome.failed:
         typer.echo(f'{len(outcome.failed)} of {outcome.n_trials} trials failed:', err=True)
         for r in outcome.failed: typer.echo(f"  {r['id']} {r['status']}: {r['message']}", err=True)

@@ -128,12 +128,13 @@ def machine_id(hardware, # facts about the machine
     digest = hashlib.sha256(json.dumps(hardware, sort_keys=True).encode()).hexdigest()[:8]
     return f"{word}-{hardware['usable_cores']}c-{digest}"
 
-# %% ../nbs/03_hardware.ipynb #837211cd
+# %% ../nbs/03_hardware.ipynb #76548222
 @lru_cache
 def _fingerprint():
     hardware = _hardware()
     blas = [dict(library=p['internal_api'], threads=p['num_threads']) for p in threadpool_info()]
-    return dict(id=machine_id(hardware), **hardware, cgroup_cores=cgroup_cores(), torch_threads=torch.get_num_threads(),
+    affinity = sorted(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else None
+    return dict(id=machine_id(hardware), **hardware, affinity=affinity, cgroup_cores=cgroup_cores(), torch_threads=torch.get_num_threads(),
                 blas=blas, bf16='cpu' if supports_bf16('cpu') else None, os=f'{platform.system()} {platform.release()}',
                 surroundings=surroundings())
 

@@ -10,7 +10,7 @@ __all__ = ['N_REFERENCE', 'MAIN', 'FREE', 'FAMILY', 'DEPENDENT', 'COLORS', 'MARK
            'speedup_table', 'speedup_figure', 'flops_figure', 'table_html', 'show', 'setting', 'progress_table',
            'result_dirs', 'render']
 
-# %% ../nbs/11_report.ipynb #a750fbc4
+# %% ../nbs/11_report.ipynb #2f385f10
 import json, os, re
 from dataclasses import fields
 from html import escape
@@ -22,7 +22,7 @@ import matplotlib.pyplot as plt, numpy as np, pandas as pd, PIL.Image, seaborn a
 from IPython.display import HTML, Image, display
 from matplotlib.ticker import LogLocator, NullLocator
 
-from .stats import interval
+from .stats import interval, ratio_interval
 from .store import read_frame, writable, write_atomic
 from .trial import InputError, SVMTrial, Trial
 
@@ -39,7 +39,7 @@ def sample_dir()->Path:
     "Where the records that come with the package lie."
     return Path(str(files('dl_ops_bench')/'sample'))
 
-# %% ../nbs/11_report.ipynb #9f3d2fcb
+# %% ../nbs/11_report.ipynb #81b2fb2b
 MAIN = ['dataset', 'model', 'optimizer', 'lr', 'batch_size', 'epochs']
 
 class NotMeasured(LookupError):
@@ -56,7 +56,7 @@ def runs(df,    # records, from `store.read_frame`
     by = _settings(Trial if kind == 'resnet' else SVMTrial)
     out = d.groupby(by, dropna=False, sort=False).agg(
         n=('id', 'size'), accuracies=('accuracy_pct', list), accuracy_pct=('accuracy_pct', 'mean'),
-        valid_accuracy_pct=('valid_accuracy_pct', 'mean'), time_s=('time_s', 'median'), n_train=('n_train', 'first'),
+        valid_accuracy_pct=('valid_accuracy_pct', 'mean'), time_s=('time_s', 'median'), times_s=('time_s', list), n_train=('n_train', 'first'),
         n_test=('n_test', 'first'), gflops=('gflops', 'first'), n_support=('n_support', 'median'),
         predict_s=('predict_s', 'median'), history=('history', 'first'), confusion=('confusion', 'first'),
         classes=('classes', 'first')).reset_index()
@@ -78,7 +78,7 @@ def _epochs(r, which):
     "Rows with the fewest (`min`) or most (`max`) epochs of their family and data set."
     return r[r.epochs == r.groupby(FAMILY, dropna=False).epochs.transform(which)]
 
-# %% ../nbs/11_report.ipynb #bf390634
+# %% ../nbs/11_report.ipynb #38c94b1a
 def grid_table(df): # records
     "Table 1: test accuracy of each setting, beside the reference's."
     r = _epochs(runs(df, 'resnet').query('pin_memory == True'), 'min')
@@ -86,7 +86,10 @@ def grid_table(df): # records
     on = ['dataset', 'model', 'optimizer', 'lr', 'batch_size']
     t = r.merge(paper('grid').rename(columns=dict(accuracy_pct='reference_pct')), how='left', on=on)
     t['difference_pct'] = t.accuracy_pct - t.reference_pct
-    return t[_also(t, MAIN) + MAIN + ['n', 'accuracy_pct', 'low_pct', 'high_pct', 'reference_pct', 'difference_pct']]
+    holes = df[(df.kind == 'resnet') & (df.status != 'ok') & (df.pin_memory == True) & df.epochs.isin(t.epochs)]
+    if len(holes): t = pd.concat([t.assign(status='ok'), holes[[c for c in [*_settings(Trial), 'status'] if c in holes]].assign(n=0)])
+    shown = _also(t, [*MAIN, 'status']) + MAIN + ['n', *(['status'] if len(holes) else [])]
+    return t[shown + ['accuracy_pct', 'low_pct', 'high_pct', 'reference_pct', 'difference_pct']]
 
 # %% ../nbs/11_report.ipynb #49e6ab03
 def _pairs(r, field, a, b, values):
@@ -233,10 +236,10 @@ def accuracy_figure(df): # records
                              f'({t.low_pct:.2f} to {t.high_pct:.2f}).' for t in tops.itertuples()))
     return fig
 
-# %% ../nbs/11_report.ipynb #cd792eec
+# %% ../nbs/11_report.ipynb #b78e347d
 def heatmap_figure(df): # records
     "Figure 2: test accuracy by optimizer, batch size and learning rate, a panel a data set and model."
-    t = grid_table(df)
+    t = grid_table(df).dropna(subset='accuracy_pct')
     t = t.assign(row=t.optimizer + ', batch ' + t.batch_size.astype(int).astype(str), panel=t.dataset + ', ' + t.model)
     fig, axes = _panels(list(t.panel.unique()), width=2.6, height=2.2)
     for ax, (_, p) in zip(axes, t.groupby('panel', sort=False)):
@@ -357,7 +360,7 @@ def svm_curve_figure(df): # records
     fig.set_label('Training-size curve of the kernels. ' + '; '.join(words) + '.')
     return fig
 
-# %% ../nbs/11_report.ipynb #5f9430d5
+# %% ../nbs/11_report.ipynb #8bbe3008
 def speedup_table(df): # records
     "Images a second on each GPU over those on each CPU, for equal models, optimizers and image sizes."
     t = _hardware(df)
@@ -366,10 +369,13 @@ def speedup_table(df): # records
     if pairs.empty:
         there = ', '.join(sorted(t.device.unique()))
         raise NotMeasured(f'resnet18, resnet34 and resnet50 on a CPU and on a GPU at the same setting; there is only {there}.')
+    per_image = lambda side: [[t/w for t in ts] for ts, w in zip(pairs[f'times_s_{side}'], pairs[f'n_train_{side}']*pairs[f'epochs_{side}'])]
     pairs['speedup'] = pairs.images_per_s_gpu / pairs.images_per_s_cpu
-    return pairs[on[:3] + ['machine_cpu', 'machine_gpu', 'images_per_s_cpu', 'images_per_s_gpu', 'speedup']]
+    pairs['speedup_low'], pairs['speedup_high'] = zip(*map(ratio_interval, per_image('cpu'), per_image('gpu')))
+    return pairs[on[:3] + ['machine_cpu', 'n_cpu', 'images_per_s_cpu', 'machine_gpu', 'n_gpu', 'images_per_s_gpu', 'speedup',
+                           'speedup_low', 'speedup_high']]
 
-# %% ../nbs/11_report.ipynb #85891afa
+# %% ../nbs/11_report.ipynb #8f7fc6a6
 def speedup_figure(df): # records
     "Figure 6: how many times faster the GPU trains than the CPU, by model."
     t = speedup_table(df)
@@ -382,8 +388,9 @@ def speedup_figure(df): # records
     ax.legend(handles.values(), handles.keys(), fontsize=8)
     ax.set(xlabel='', ylabel='times faster')
     by_model = t.groupby('model').speedup.median()
+    machines = ' and '.join(f'{g} over {c}' for c, g in t[['machine_cpu', 'machine_gpu']].drop_duplicates().values)
     fig.set_label('Speed-up of the GPU: ' + ', '.join(f'{m} {v:.1f} times' for m, v in by_model.items())
-                  + '. Black lines: the reference report.')
+                  + f'; {machines}. Black lines: the reference report.')
     return fig
 
 # %% ../nbs/11_report.ipynb #69d51b65

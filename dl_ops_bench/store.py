@@ -15,23 +15,25 @@ from fastcore.basics import patch
 
 from .trial import InputError, RESULTS
 
-# %% ../nbs/08_store.ipynb #6ccff246
+# %% ../nbs/08_store.ipynb #2d5b56bb
 def write_atomic(path, # final name
                  data, # its bytes
                 ):
     "Write `data` to `path` so that at every moment there is the old file, or the whole new one."
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix='.', suffix='.tmp')
+    path, temporary = Path(path), None
     try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix='.', suffix='.tmp')
         with os.fdopen(handle, 'wb') as f:
             f.write(data)
             f.flush()
             os.fsync(f.fileno())
         os.chmod(temporary, 0o644)     # mkstemp's files are private, records are for sharing
         os.replace(temporary, path)
-    except BaseException:              # the disk is full, or Ctrl-C
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    except BaseException as e:         # the disk is full, or Ctrl-C
+        if temporary: Path(temporary).unlink(missing_ok=True)
+        if not isinstance(e, OSError): raise
+        raise InputError(f"{str(path)!r} can't be written ({e.strerror}): make room or name another directory, then give the "
+                         f"same command again; what is recorded already is kept.") from e
 
 # %% ../nbs/08_store.ipynb #4d03f2cc
 def plain(value): # any nesting of dict, list, tuple, numbers, strings
@@ -182,7 +184,7 @@ def release(self:Claim):
             if _generation(f) <= _generation(self.file): f.unlink(missing_ok=True)
     self.file = None
 
-# %% ../nbs/08_store.ipynb #c217bb4f
+# %% ../nbs/08_store.ipynb #deb99ee6
 class Checkpoint:
     "The state of one unfinished trial, as bytes in a file."
     def __init__(self,
@@ -193,8 +195,9 @@ class Checkpoint:
     def save(self,
              data, # bytes
             ):
-        "Keep `data`, whole or not at all, in the place of what was kept before."
-        write_atomic(self.file, hashlib.sha256(data).digest() + data)
+        "Keep `data`, whole or not at all, in the place of what was kept before; a full disk is a warning."
+        try: write_atomic(self.file, hashlib.sha256(data).digest() + data)
+        except InputError as e: warnings.warn(f'no checkpoint: {e}')      # the trial itself can go on
 
     def load(self)->bytes: # or None
         "What was kept, if it is undamaged."
@@ -240,7 +243,7 @@ def _dig(record, path):
         record = record.get(key)
     return record
 
-# %% ../nbs/08_store.ipynb #522baac7
+# %% ../nbs/08_store.ipynb #da4f31db
 def row(record,          # as read from a file
         directory='.',   # where it lies
        )->dict:          # column -> value
@@ -248,6 +251,7 @@ def row(record,          # as read from a file
     pick = lambda key: record.get(key) if isinstance(record.get(key), dict) else {}
     r = {k: record.get(k) for k in WHOLE} | {c: _dig(record, p) for c, p in PARTS.items()} | pick('metrics') | pick('trial')
     if r['kind'] == 'svm': r['time_s'], r['device'] = _dig(record, 'times.fit_s'), 'cpu'
+    if record.get('shared', 1) != 1: r['time_s'] = None       # it had to share its device: no time of its own
     name, gpus = record.get('predictions'), _dig(record, 'machine.gpus') or []
     return r | dict(
         directory=str(directory), stale=stale(record), predictions=str(Path(directory)/Path(name).name) if isinstance(name, str) else None,

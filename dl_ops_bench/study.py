@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['LAB', 'PRESETS', 'OUT_OF_MEMORY', 'NOT_WATCHED', 'RETRY', 'vary', 'unique', 'resnet_part', 'svm_part', 'precision',
            'loader_workers', 'quick', 'lab', 'paper', 'trials_of', 'check', 'package_commit', 'failure', 'run_one',
-           'work', 'Later', 'Here', 'WorkerDied', 'Child', 'pending', 'Outcome', 'describe', 'result_line', 'batch_bar',
-           'cost', 'time_left_s', 'trial_of', 'minutes', 'run_study', 'status']
+           'work', 'Later', 'Here', 'WorkerDied', 'Child', 'timed', 'Slurm', 'pending', 'Outcome', 'describe',
+           'result_line', 'batch_bar', 'cost', 'time_left_s', 'trial_of', 'minutes', 'run_study', 'status']
 
-# %% ../nbs/09_study.ipynb #7ef6b065
+# %% ../nbs/09_study.ipynb #d3c85eb8
 import json, multiprocessing, signal, subprocess, time, traceback
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -17,7 +17,7 @@ from datetime import datetime, timezone
 from itertools import product
 from pathlib import Path
 
-import torch
+import numpy as np, torch
 from tqdm.auto import tqdm
 
 from . import __version__, svm, train
@@ -120,17 +120,18 @@ def trials_of(preset,        # quick, lab or paper
     chance = lambda t: t.kind == 'resnet' or t.model == 'linear'
     return unique(replace(t, seed=t.seed + s) if s else t for s in range(seeds) for t in trials if not s or chance(t))
 
-# %% ../nbs/09_study.ipynb #be40cfbb
+# %% ../nbs/09_study.ipynb #dc1c4804
 def check(trials,     # the study
           root=None,  # data directory, see `data.data_dir`
+          devices=True, # whether they will run on this machine, so that devices and cores can be checked too
          ):
-    "Raise an `InputError` if a trial can't run on this machine."
-    for device in {t.device for t in trials}: resolve_device(device)
+    "Raise an `InputError` if a trial can't run."
+    for device in {t.device for t in trials if devices}: resolve_device(device)
     for t in trials:
         rows = split_for(t, load(t.dataset, root))
         if t.kind == 'resnet':
             check_batches(len(rows.train), t.batch_size, t.image_size, t.stem)
-            if t.workers > usable_cores():
+            if devices and t.workers > usable_cores():
                 raise InputError(f"workers {t.workers} is more than the {usable_cores()} cores that this process may use: "
                                  f"choose at most {usable_cores()}.")
 
@@ -178,13 +179,14 @@ def run_one(trial,                   # a `Trial` or `SVMTrial`
     data = dict(parts.pop('data'), sha256=images.sha256)
     return {'energy': NOT_WATCHED, **about, **parts, 'times': times, 'data': data}, predictions
 
-# %% ../nbs/09_study.ipynb #3a264f5d
+# %% ../nbs/09_study.ipynb #d5fd94bd
 def work(trial,         # a `Trial` or `SVMTrial`
          out,           # directory of the records
          root=None,     # data directory, see `data.data_dir`
          again=None,    # when the record that is to be replaced was finished; None: no record may be there
          limit_s=None,  # time limit of the trial
          bar=False,     # whether to show a bar for the batches
+         shared=1,      # trials that run on the device at once
         )->dict:        # the record, or None if another worker has the trial
     "Run one trial into the study's directory, unless it has a record already."
     store, claim, checkpoint = Store(out), Claim(out, trial.id), Checkpoint(out, trial.id)
@@ -192,7 +194,9 @@ def work(trial,         # a `Trial` or `SVMTrial`
     try:
         if trial.id in store.ids() and (found := store.read(trial.id)).get('finished') != again: return found
         limit, shown = train.time_limit(limit_s), batch_bar() if bar else lambda it: it
+        if shared > 1: torch.set_num_threads(max(1, usable_cores()//shared))
         record, predictions = run_one(trial, root, lambda it: limit(shown(it)), checkpoint)
+        record['shared'] = shared
         if not claim.held(): return None        # we were thought dead, and somebody else took over
         store.write(record, predictions)
         if record['status'] != 'timeout': checkpoint.clear()
@@ -210,9 +214,9 @@ class Here:
     def submit(self, fn, *args): "Put the call off until its result is asked for."; return Later(fn, *args)
     def shutdown(self): "Nothing to stop."
 
-# %% ../nbs/09_study.ipynb #9972cb03
+# %% ../nbs/09_study.ipynb #04135f9b
 class WorkerDied(RuntimeError):
-    "The process that ran a trial is gone."
+    "The worker that ran a trial is gone, and the trial has no record."
 
 class Child:
     "The engine that works in a child process, replaced after a failure; one trial after the other."
@@ -239,6 +243,72 @@ class Child:
         self.pool.shutdown(cancel_futures=True)
         self.pool = None
 
+# %% ../nbs/09_study.ipynb #350e458c
+def timed(trials, # the study
+         )->set:  # ids
+    "Trials that the report's tables of time rest on."
+    groups = {}
+    for t in trials:
+        if t.kind == 'svm':
+            groups.setdefault(t.id, {})[t.id] = 'svm'
+            continue
+        groups.setdefault(('pin', replace(t, pin_memory=True)), {})[t.id] = t.pin_memory
+        groups.setdefault(('depth', replace(t, model='resnet18')), {})[t.id] = t.model
+    enough = lambda key, g: len(set(g.values())) >= (3 if key[0] == 'depth' else 2 if key[0] == 'pin' else 1)
+    return {id for key, g in groups.items() if enough(key, g) for id in g}
+
+# %% ../nbs/09_study.ipynb #7e0dd8a6
+class _Task:
+    "A call that submitit can send, and put back into the queue as it is."
+    def __init__(self, fn, args): self.fn, self.args = fn, args
+    def __call__(self): return self.fn(*self.args)
+
+    def checkpoint(self):
+        "Called by submitit before a time limit or a preemption: the same call again."
+        from submitit.helpers import DelayedSubmission
+        return DelayedSubmission(self)
+
+class _Job:
+    "A task that is sent together with its fellows, when the first result is asked for."
+    def __init__(self, engine): self.engine, self.job = engine, None
+
+    def result(self):
+        "What the task returned; `WorkerDied` if it was cancelled or killed."
+        from submitit.core.utils import FailedJobError, UncompletedJobError
+        self.engine.send()
+        try: return self.job.result()
+        except (UncompletedJobError, FailedJobError) as e:
+            raise WorkerDied(f'the Slurm task {self.job.job_id} ended without a result (cancelled, killed, or its node was lost)') from e
+
+# %% ../nbs/09_study.ipynb #7ffc8483
+class Slurm:
+    "The engine that makes each trial a task of a Slurm job array."
+    def __init__(self,
+                 folder,    # for submitit's scripts and logs, seen by all nodes
+                 **options, # submitit's: slurm_partition, timeout_min, gpus_per_node, cpus_per_task, slurm_account, ...
+                ):
+        try: import submitit
+        except ImportError as e: raise InputError("engine 'slurm' needs submitit: pip install 'dl_ops_bench[slurm]'.") from e
+        try: self.executor = submitit.AutoExecutor(folder, cluster='slurm')
+        except RuntimeError as e: raise InputError(f"engine 'slurm' finds no Slurm here ({e}): use it on a cluster's login node.") from e
+        try: self.executor.update_parameters(**options)
+        except (NameError, TypeError, ValueError) as e: raise InputError(f"--slurm: submitit refuses an option ({e}).") from e
+        self.waiting = []
+
+    def submit(self, fn, *args):
+        "Put a call into the next array."
+        self.waiting.append((_Job(self), _Task(fn, args)))
+        return self.waiting[-1][0]
+
+    def send(self):
+        "Send what waits, as one array."
+        if not self.waiting: return
+        with self.executor.batch():
+            for job, task in self.waiting: job.job = self.executor.submit(task)
+        self.waiting = []
+
+    def shutdown(self): "Tasks go on without us: their records are in the directory."
+
 # %% ../nbs/09_study.ipynb #0f2a342d
 RETRY = ('oom', 'error', 'diverged', 'timeout', 'stale')  # records that can be asked for again
 
@@ -254,13 +324,14 @@ def pending(trials,    # the study
         elif record.get('status') in retry or ('stale' in retry and stale(record)): todo.append((t, record.get('finished')))
     return todo
 
-# %% ../nbs/09_study.ipynb #db527d3e
+# %% ../nbs/09_study.ipynb #feca005c
 @dataclass(frozen=True)
 class Outcome:
     "How a study ended."
     n_trials: int  # in the study
     n_run: int     # run now; the others had a record
     failed: tuple  # records that are not ok, of this run or an earlier one
+    n_lost: int = 0  # trials still without a record, because a cluster lost their tasks
 
 # %% ../nbs/09_study.ipynb #985872b8
 def describe(trial, # a `Trial` or `SVMTrial`
@@ -315,11 +386,13 @@ def minutes(seconds): # or None
     if seconds is None: return 'time left not known yet'
     return f'about {seconds/3600:.1f} h left' if seconds > 5400 else f'about {max(1, round(seconds/60))} min left'
 
-# %% ../nbs/09_study.ipynb #ae08beac
-def _recorded(future, trial, store):
-    "The record that `future` brings; a worker that died leaves one as well."
+# %% ../nbs/09_study.ipynb #a141902c
+def _recorded(future, trial, store, engine):
+    "The record that `future` brings. A child that was killed leaves one too; a cluster's lost task is only lost."
     try: return future.result()
+    except BrokenProcessPool: return None         # of trials that shared a device one took all along: each gets another try
     except WorkerDied as e:
+        if not isinstance(engine, Child): return dict(status='lost', message=str(e))
         record = dict(id=trial.id, kind=trial.kind, code=RESULTS, trial=asdict(trial), machine=fingerprint(), versions=versions(),
                       package=dict(version=__version__, commit=package_commit()), finished=_now(), **failure(e))
         store.write(record)
@@ -327,21 +400,29 @@ def _recorded(future, trial, store):
 
 def _round(todo, store, engine, say, n, args):
     "Hand all of `todo` to the engine, and give back what other workers have."
-    futures = [(t, again, engine.submit(work, t, str(store.path), args['root'], again, args['limit_s'], args['bar']))
+    futures = [(t, again, engine.submit(work, t, str(store.path), args['root'], again, args['limit_s'], args['bar'], args['shared']))
                for t, again in todo]
     held, done = [], [store.read(i) for i in store.ids()]
     for k, (t, again, future) in enumerate(futures):
-        record = _recorded(future, t, store)
+        record = _recorded(future, t, store, engine)
         if record is None:
             held.append((t, again))
             continue
-        done.append(record)
+        if record['status'] != 'lost': done.append(record)
         left = [t for t, _, _ in futures[k+1:]]
         say(f'[{n - len(left) - len(held):{len(str(n))}}/{n}] {describe(t)}: {result_line(record)}'
             + (f'; {minutes(time_left_s(left, done))}' if left else ''))
     return held
 
-# %% ../nbs/09_study.ipynb #a629e37b
+# %% ../nbs/09_study.ipynb #ba4f863a
+def _share(these, todo, store, say, n, args, per_device):
+    "Run `these` several at once; back comes what is still to do."
+    if not these: return todo
+    with ProcessPoolExecutor(per_device, multiprocessing.get_context('spawn')) as pool:
+        left = _round(these, store, pool, say, n, dict(args, bar=False, shared=per_device))
+    return [p for p in todo if p not in these] + left
+
+# %% ../nbs/09_study.ipynb #78108e0f
 def run_study(trials,           # a list of trials
               out,              # directory of the records
               root=None,        # data directory, see `data.data_dir`
@@ -351,10 +432,11 @@ def run_study(trials,           # a list of trials
               engine=None,      # hands trials to workers; None: this process
               limit_s=None,     # time limit of each trial
               bar=False,        # whether workers show a bar for the batches
+              per_device=1,     # trials at once on a device, if only their accuracy is wanted
               poll_s=2.,        # time between looks at trials that other workers have
              )->Outcome:
     "Run what has no record yet, and leave a record of each trial."
-    check(trials, root)
+    check(trials, root, devices=not isinstance(engine, Slurm))
     store = Store(writable(out))
     write_atomic(store.path/'study.json', json.dumps(plain(dict(about, version=__version__, trials=[
         dict(asdict(t), id=t.id, kind=t.kind) for t in trials])), indent=1).encode())
@@ -362,15 +444,17 @@ def run_study(trials,           # a list of trials
     if len(todo) < len(trials): say(f'{len(trials) - len(todo)} of {len(trials)} trials have a record already')
     if old := [r for t in trials if t.id in store.ids() and stale(r := store.read(t.id))]:
         say(f"{len(old)} records are stale ({stale(old[0])}) and left out of tables: --retry stale runs their trials again")
-    args = dict(root=root and str(root), limit_s=limit_s, bar=bar)
+    args = dict(root=root and str(root), limit_s=limit_s, bar=bar, shared=1)
+    if per_device > 1: todo = _share([p for p in todo if p[0].id not in timed(trials)], todo, store, say, len(trials), args, per_device)
     while todo:
         held = _round(todo, store, engine or Here(), say, len(trials), args)
         if len(held) == len(todo):
             if todo is everything: say(f'{len(held)} trials are being run by another process: waiting for it')
             time.sleep(poll_s)
         todo = held
-    records = [store.read(t.id) for t in trials]
-    return Outcome(len(trials), len(everything), tuple(r for r in records if r['status'] != 'ok'))
+    there = set(store.ids())
+    failed = tuple(r for t in trials if t.id in there and (r := store.read(t.id))['status'] != 'ok')
+    return Outcome(len(trials), len(everything), failed, len(trials) - len(there & {t.id for t in trials}))
 
 # %% ../nbs/09_study.ipynb #731a9ed6
 def status(out, # directory of a study

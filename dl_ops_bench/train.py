@@ -174,8 +174,9 @@ def determinism(wanted, # whether only deterministic kernels may run
         torch.use_deterministic_algorithms(before)
         torch.backends.cudnn.benchmark = benchmark
 
-# %% ../nbs/06_train.ipynb #24d0c7cd
-def pack(training)->bytes: # a `Training`
+# %% ../nbs/06_train.ipynb #130085ef
+def pack(training, # a `Training`
+        )->bytes:
     "Everything that decides how `training` goes on, as bytes."
     state = dict(trial=training.trial.id, model=training.model.state_dict(), opt=training.opt.state_dict(),
                  scaler=training.scaler.state_dict(), rng=torch.get_rng_state(), history=training.history,
