@@ -14,7 +14,7 @@ from dl_ops_bench.trial import Trial
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument('--device', default='auto')
 parser.add_argument('--dataset', default='fashion_mnist')
-parser.add_argument('--batches', type=int, default=200)
+parser.add_argument('--batches', type=int, default=50)
 parser.add_argument('--rounds', type=int, default=5)
 args = parser.parse_args()
 

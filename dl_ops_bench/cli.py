@@ -159,13 +159,13 @@ def flops(
         typer.echo(f"{name}: {n/1e9:.9f} GFLOPs, {n/2e9:.9f} GMACs, {counter.count_parameters(model):,} parameters "
                    f"({'forward and backward' if backward else 'forward'}, one {channels} x {image_size} x {image_size} image)")
 
-# %% ../nbs/13_cli.ipynb #777bcf8d
+# %% ../nbs/13_cli.ipynb #8cc8e1ea
 def _lines(values, indent='  '):
     "Facts as aligned lines; what isn't known says so."
     for k, v in values.items():
         if isinstance(v, dict) and 'median' in v:
             spread = f", IQR {v['iqr']/1e9:,.1f}" if v['iqr'] is not None else ''
-            v = f"{v['median']/1e9:,.1f} G{v['unit']} (n {v['n']}{spread}; {v['includes']})"
+            v = f"{v['median']/1e9:,.1f} G{v['unit'].replace('bytes', 'B')} (n {v['n']}{spread}; {v['includes']})"
         if isinstance(v, list) and v and isinstance(v[0], dict): v = '; '.join(', '.join(f'{a} {b}' for a, b in x.items()) for x in v)
         yield f"{indent}{k:24} {'not known' if v is None else v if v != [] else 'none'}"
 

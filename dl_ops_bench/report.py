@@ -7,8 +7,8 @@ __all__ = ['N_REFERENCE', 'MAIN', 'FREE', 'FAMILY', 'DEPENDENT', 'COLORS', 'MARK
            'NotMeasured', 'runs', 'grid_table', 'epochs_table', 'pin_memory_table', 'svm_table', 'hardware_table',
            'machines_table', 'failed_table', 'records_table', 'accuracy_figure', 'heatmap_figure', 'pareto',
            'pareto_figure', 'convergence_figure', 'confusion_figure', 'kernels_figure', 'svm_curve_figure',
-           'speedup_table', 'speedup_figure', 'flops_figure', 'table_html', 'show', 'setting', 'progress_table',
-           'result_dirs', 'render']
+           'speedup_table', 'speedup_figure', 'flops_figure', 'utilisation_table', 'table_html', 'show', 'setting',
+           'progress_table', 'result_dirs', 'render']
 
 # %% ../nbs/11_report.ipynb #2f385f10
 import json, os, re
@@ -39,7 +39,7 @@ def sample_dir()->Path:
     "Where the records that come with the package lie."
     return Path(str(files('dl_ops_bench')/'sample'))
 
-# %% ../nbs/11_report.ipynb #81b2fb2b
+# %% ../nbs/11_report.ipynb #06f55c95
 MAIN = ['dataset', 'model', 'optimizer', 'lr', 'batch_size', 'epochs']
 
 class NotMeasured(LookupError):
@@ -51,13 +51,15 @@ def runs(df,    # records, from `store.read_frame`
          kind,  # resnet or svm
         )->pd.DataFrame:
     "A row for each setting: n trainings, mean accuracy with its interval, median time."
-    d = df[(df.kind == kind) & (df.status == 'ok') & df.stale.isna() & df.accuracy_pct.between(0, 100) & (df.n_test > 0) & (df.time_s > 0)]
+    d = df[(df.kind == kind) & (df.status == 'ok') & df.stale.isna() & df.accuracy_pct.between(0, 100) & (df.n_test > 0)
+           & (df.time_s.isna() | (df.time_s > 0))]      # a trial that shared its device has no time of its own
     if d.empty: raise NotMeasured(f"no finished trial of kind {kind}.")
     by = _settings(Trial if kind == 'resnet' else SVMTrial)
     out = d.groupby(by, dropna=False, sort=False).agg(
-        n=('id', 'size'), accuracies=('accuracy_pct', list), accuracy_pct=('accuracy_pct', 'mean'),
+        n=('id', 'size'), ids=('id', list), predictions_of=('predictions', list), accuracies=('accuracy_pct', list), accuracy_pct=('accuracy_pct', 'mean'),
         valid_accuracy_pct=('valid_accuracy_pct', 'mean'), time_s=('time_s', 'median'), times_s=('time_s', list), n_train=('n_train', 'first'),
-        n_test=('n_test', 'first'), gflops=('gflops', 'first'), n_support=('n_support', 'median'),
+        n_valid=('n_valid', 'first'), n_test=('n_test', 'first'), gflops=('gflops', 'first'), training_gflops=('training_gflops', 'first'),
+        peaks=('peaks', 'first'), phases=('phases', 'first'), parameters=('parameters', 'first'), energy_j=('energy_j', 'median'), n_support=('n_support', 'median'),
         predict_s=('predict_s', 'median'), history=('history', 'first'), confusion=('confusion', 'first'),
         classes=('classes', 'first')).reset_index()
     out['low_pct'], out['high_pct'] = zip(*(interval(a, n) for a, n in zip(out.accuracies, out.n_test)))
@@ -112,11 +114,11 @@ def epochs_table(df): # records
     return t[_also(t, shown) + shown + [f'{v}_{e}' for v in ('time_s', 'accuracy_pct') for e in (short, long)]
              + ['gain_pct', 'reference_gain_pct']]
 
-# %% ../nbs/11_report.ipynb #34867520
+# %% ../nbs/11_report.ipynb #69cfd7a1
 def pin_memory_table(df): # records
     "Table 3: training time with pageable over pinned memory, beside the reference's ratio."
     p = _pairs(runs(df, 'resnet').assign(pin_memory=lambda r: np.where(r.pin_memory == True, 'pinned', 'pageable')),
-               'pin_memory', 'pinned', 'pageable', ['time_s', 'accuracy_pct'])
+               'pin_memory', 'pinned', 'pageable', ['time_s', 'accuracy_pct']).dropna(subset=['time_s_pinned', 'time_s_pageable'])
     if p.empty: raise NotMeasured('no pair of ResNet trials that differ in pin_memory (true and false) alone.')
     p['pageable_over_pinned'] = p.time_s_pageable / p.time_s_pinned
     ref = paper('pin_memory').pivot(index=['dataset', 'model', 'optimizer'], columns='pin_memory', values='time_s')
@@ -135,10 +137,10 @@ def svm_table(df): # records
     return t[_also(t, shown) + shown + ['n_test', 'accuracy_pct', 'low_pct', 'high_pct', 'fit_s', 'predict_ms_per_image',
                                         'n_support']].sort_values(['dataset', 'accuracy_pct'], ascending=[True, False])
 
-# %% ../nbs/11_report.ipynb #82b628d8
+# %% ../nbs/11_report.ipynb #a9746696
 def _hardware(df):
     "Longest pinned runs of the families in which all three depths were run."
-    r = _epochs(runs(df, 'resnet').query('pin_memory == True'), 'max')
+    r = _epochs(runs(df, 'resnet').query('pin_memory == True'), 'max').dropna(subset='time_s')
     r = r[r.groupby(FAMILY, dropna=False).model.transform('nunique') == 3]
     if r.empty: raise NotMeasured('resnet18, resnet34 and resnet50 at the same setting on one device.')
     return r.assign(images_per_s=r.n_train*r.epochs/r.time_s)
@@ -186,7 +188,7 @@ def _png(fig, dpi=144):
     PIL.Image.open(full).convert('RGB').quantize(96).save(small, format='png', optimize=True)
     return small.getvalue()
 
-# %% ../nbs/11_report.ipynb #e80ab67a
+# %% ../nbs/11_report.ipynb #1c5ecd9f
 COLORS = dict(zip(('resnet18', 'resnet34', 'resnet50', 'svm_rbf', 'svm_poly', 'linear', 'dummy'), sns.color_palette('colorblind')))
 MARKERS = dict(zip(COLORS, 'osDv^Px'))
 
@@ -206,8 +208,8 @@ def _log(axis):
 
 def _best(r):
     "The row with the best validation accuracy of each data set and model, on the largest share of the data."
-    r = r[r.data_fraction == r.groupby('dataset').data_fraction.transform('max')]
-    return r.loc[r.groupby(['dataset', 'model']).valid_accuracy_pct.idxmax().dropna()]
+    r = r[(r.data_fraction == r.groupby('dataset').data_fraction.transform('max')) & r.valid_accuracy_pct.notna()]
+    return r.loc[r.groupby(['dataset', 'model']).valid_accuracy_pct.idxmax()]
 
 # %% ../nbs/11_report.ipynb #be6e257d
 def _all_best(df):
@@ -259,10 +261,10 @@ def pareto(t, # a table with time_s and accuracy_pct
     t = t.sort_values(['time_s', 'accuracy_pct'], ascending=[True, False])
     return t[t.accuracy_pct > t.accuracy_pct.cummax().shift(fill_value=-1)]
 
-# %% ../nbs/11_report.ipynb #464d54a1
+# %% ../nbs/11_report.ipynb #0a81cea4
 def pareto_figure(df): # records
     "Figure 3 (a): test accuracy against training time with the Pareto front, a panel a data set."
-    r = runs(df, 'resnet')
+    r = runs(df, 'resnet').dropna(subset='time_s')
     r = r[r.data_fraction == r.groupby('dataset').data_fraction.transform('max')]
     fig, axes = _panels(list(r.dataset.unique()))
     words = []
@@ -415,13 +417,26 @@ def flops_figure(df): # records
     fig.set_label('Training time against FLOPs. ' + ' '.join(words) + ' If FLOPs alone decided, these would be equal.')
     return fig
 
-# %% ../nbs/11_report.ipynb #327b2a2b
+# %% ../nbs/11_report.ipynb #1bd2e3db
+def utilisation_table(df): # records
+    "Achieved rate and model FLOPs utilisation (MFU) of the longest runs of each model and device."
+    t = _hardware(df)
+    peak = lambda r: r.peaks.get('matmul_fp32' if r.amp == 'off' else f'matmul_{r.amp}', {}) if isinstance(r.peaks, dict) else {}
+    t['peak_gflops_per_s'] = [peak(r).get('median', np.nan)/1e9 for r in t.itertuples()]
+    t = t.dropna(subset=['peak_gflops_per_s', 'training_gflops'])
+    if t.empty: raise NotMeasured("runs of all three depths whose records hold the machine's peak rates.")
+    t['achieved_gflops_per_s'] = t.training_gflops*t.images_per_s
+    t['mfu_pct'] = 100*t.achieved_gflops_per_s/t.peak_gflops_per_s
+    return t[['machine', 'device', 'dataset', 'model', 'optimizer', 'amp', 'image_size', 'training_gflops', 'images_per_s',
+              'achieved_gflops_per_s', 'peak_gflops_per_s', 'mfu_pct']]
+
+# %% ../nbs/11_report.ipynb #51008a08
 def _text(name, v):
     "A cell as text, by the unit in its column's name; a missing value is a dash."
     if not isinstance(v, (list, tuple, dict)) and pd.isna(v): return '–'
     if isinstance(v, (bool, np.bool_)) or not isinstance(v, (int, float, np.number)): return str(v)
     if name in ('lr', 'C') or 'fraction' in name: return f'{v:g}'
-    for word, form in (('pct', '.2f'), ('gflops', '.4f'), ('per_s', ',.0f'), ('ms', '.3g'), ('over', '.2f'), ('ratio', '.2f'),
+    for word, form in (('pct', '.2f'), ('per_s', ',.0f'), ('gflops', '.4f'), ('ms', '.3g'), ('over', '.2f'), ('ratio', '.2f'),
                        ('speedup', '.2f')):
         if word in name: return f'{v:{form}}'
     return f'{v:,.0f}' if float(v).is_integer() or abs(v) >= 1000 else f'{v:.1f}' if abs(v) >= 10 else f'{v:.3g}'

@@ -6,7 +6,7 @@
 __all__ = ['LAB', 'PRESETS', 'OUT_OF_MEMORY', 'NOT_WATCHED', 'RETRY', 'vary', 'unique', 'resnet_part', 'svm_part', 'precision',
            'loader_workers', 'quick', 'lab', 'paper', 'trials_of', 'check', 'package_commit', 'failure', 'run_one',
            'work', 'Later', 'Here', 'WorkerDied', 'Child', 'timed', 'Slurm', 'pending', 'Outcome', 'describe',
-           'result_line', 'batch_bar', 'cost', 'time_left_s', 'trial_of', 'minutes', 'run_study', 'status']
+           'result_line', 'batch_bar', 'cost', 'time_left_s', 'trial_of', 'time_left', 'run_study', 'status']
 
 # %% ../nbs/09_study.ipynb #d3c85eb8
 import json, multiprocessing, signal, subprocess, time, traceback
@@ -214,13 +214,13 @@ class Here:
     def submit(self, fn, *args): "Put the call off until its result is asked for."; return Later(fn, *args)
     def shutdown(self): "Nothing to stop."
 
-# %% ../nbs/09_study.ipynb #04135f9b
+# %% ../nbs/09_study.ipynb #bbe0e728
 class WorkerDied(RuntimeError):
     "The worker that ran a trial is gone, and the trial has no record."
 
 class Child:
     "The engine that works in a child process, replaced after a failure; one trial after the other."
-    def __init__(self): self.pool = None
+    def __init__(self): self.pool, self.busy = None, False
 
     def submit(self, fn, *args):
         "Put the call off; it is made in the child."
@@ -229,19 +229,21 @@ class Child:
     def _call(self, fn, *args):
         ignore = (signal.SIGINT, signal.SIG_IGN)      # Ctrl-C is for the parent, which then ends the child
         self.pool = self.pool or ProcessPoolExecutor(1, multiprocessing.get_context('spawn'), signal.signal, ignore)
+        self.busy = True                              # and stays so if a signal interrupts the wait
         try: value = self.pool.submit(fn, *args).result()
         except BrokenProcessPool as e:
             self.shutdown()
             raise WorkerDied('the process of the trial was killed, most often by the system for lack of memory') from e
+        self.busy = False
         if isinstance(value, dict) and value.get('status') in ('oom', 'error'): self.shutdown()
         return value
 
     def shutdown(self):
         "End the child, whatever it is doing."
         if not self.pool: return
-        for p in multiprocessing.active_children(): p.terminate()
+        for p in multiprocessing.active_children() if self.busy else (): p.terminate()
         self.pool.shutdown(cancel_futures=True)
-        self.pool = None
+        self.pool, self.busy = None, False
 
 # %% ../nbs/09_study.ipynb #350e458c
 def timed(trials, # the study
@@ -309,7 +311,7 @@ class Slurm:
 
     def shutdown(self): "Tasks go on without us: their records are in the directory."
 
-# %% ../nbs/09_study.ipynb #0f2a342d
+# %% ../nbs/09_study.ipynb #86d81716
 RETRY = ('oom', 'error', 'diverged', 'timeout', 'stale')  # records that can be asked for again
 
 def pending(trials,    # the study
@@ -322,7 +324,14 @@ def pending(trials,    # the study
         record = store.read(t.id) if t.id in there else None
         if record is None: todo.append((t, None))
         elif record.get('status') in retry or ('stale' in retry and stale(record)): todo.append((t, record.get('finished')))
+        elif record.get('status') != 'timeout': _tidy(t, store)
     return todo
+
+def _tidy(trial, store):
+    "Clear away what a worker left that was killed between its record and the end of its work."
+    Checkpoint(store.path, trial.id).clear()
+    claim = Claim(store.path, trial.id)
+    if claim._files() and claim.take(): claim.release()
 
 # %% ../nbs/09_study.ipynb #feca005c
 @dataclass(frozen=True)
@@ -356,7 +365,7 @@ def batch_bar():
     "Wraps batches in a bar that disappears, or leaves them alone where nobody watches."
     return lambda it: tqdm(it, leave=False, unit='batch', disable=None)
 
-# %% ../nbs/09_study.ipynb #d212358c
+# %% ../nbs/09_study.ipynb #d43a8651
 def cost(trial): # a `Trial` or `SVMTrial`
     "Work of a trial, in a unit of its kind: FLOPs of a network's training, or the square of a share of rows."
     share = trial.data_fraction*trial.train_fraction
@@ -365,28 +374,32 @@ def cost(trial): # a `Trial` or `SVMTrial`
 
 def time_left_s(todo,    # trials still to run
                 records, # finished ones
-               )->float: # or None if nothing comparable was measured
+               )->tuple: # seconds, and whether that is all: False if some of `todo` is like nothing measured so far
     "Estimated seconds for `todo`, at the speed of `records`."
-    seconds = 0.
+    seconds, whole = 0., True
     for kind in {t.kind for t in todo}:
         known = [(cost(trial_of(r)), r['times'].get('total_s', 0.)) for r in records if r['kind'] == kind and r['status'] == 'ok']
-        work_done = sum(c for c, _ in known)
-        if not work_done: return None
-        seconds += sum(s for _, s in known)/work_done * sum(cost(t) for t in todo if t.kind == kind)
-    return seconds
+        work_done, work_left = sum(c for c, _ in known), sum(cost(t) for t in todo if t.kind == kind)
+        if work_done: seconds += sum(s for _, s in known)/work_done * work_left
+        elif work_left: whole = False
+    return seconds, whole
 
-# %% ../nbs/09_study.ipynb #b3bfaeca
+# %% ../nbs/09_study.ipynb #52ffdad0
 def trial_of(record): # as read from a file
     "The trial that a record answers."
     cls = Trial if record['kind'] == 'resnet' else SVMTrial
     return cls(**{f.name: record['trial'][f.name] for f in fields(cls)})
 
-def minutes(seconds): # or None
-    "A duration in words."
-    if seconds is None: return 'time left not known yet'
-    return f'about {seconds/3600:.1f} h left' if seconds > 5400 else f'about {max(1, round(seconds/60))} min left'
+def time_left(todo,    # trials still to run
+              records, # finished ones
+             )->str:
+    "The estimate in words."
+    seconds, whole = time_left_s(todo, records)
+    if seconds < 60: return 'less than a minute left' if whole else 'time left not known yet'
+    about = 'about' if whole else 'at least'
+    return f'{about} {seconds/3600:.1f} h left' if seconds > 5400 else f'{about} {round(seconds/60)} min left'
 
-# %% ../nbs/09_study.ipynb #a141902c
+# %% ../nbs/09_study.ipynb #ab02d7d9
 def _recorded(future, trial, store, engine):
     "The record that `future` brings. A child that was killed leaves one too; a cluster's lost task is only lost."
     try: return future.result()
@@ -411,7 +424,7 @@ def _round(todo, store, engine, say, n, args):
         if record['status'] != 'lost': done.append(record)
         left = [t for t, _, _ in futures[k+1:]]
         say(f'[{n - len(left) - len(held):{len(str(n))}}/{n}] {describe(t)}: {result_line(record)}'
-            + (f'; {minutes(time_left_s(left, done))}' if left else ''))
+            + (f'; {time_left(left, done)}' if left else ''))
     return held
 
 # %% ../nbs/09_study.ipynb #ba4f863a
@@ -456,7 +469,7 @@ def run_study(trials,           # a list of trials
     failed = tuple(r for t in trials if t.id in there and (r := store.read(t.id))['status'] != 'ok')
     return Outcome(len(trials), len(everything), failed, len(trials) - len(there & {t.id for t in trials}))
 
-# %% ../nbs/09_study.ipynb #731a9ed6
+# %% ../nbs/09_study.ipynb #417de7db
 def status(out, # directory of a study
           )->dict: # trials; records by status; running: what and by whom; left: trials; time left in words
     "The state of a study, from its directory alone."
@@ -472,7 +485,7 @@ def status(out, # directory of a study
     claims = {t.id: f for t in left for f in Claim(out, t.id)._files()[-1:] if not Claim(out, t.id).abandoned(f)}
     running = [f"{describe(t)} ({_owner(claims[t.id])})" for t in left if t.id in claims]
     return dict(trials=len(trials), records=counts, running=running, left=len(left),
-                time_left=minutes(time_left_s(left, records)) if left else 'finished')
+                time_left=time_left(left, records) if left else 'finished')
 
 def _owner(claim):
     try: o = json.loads(claim.read_text())

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault('OMP_NUM_THREADS', '1')      # two test processes at once, each on a core of its own
+
 TOP = Path(__file__).resolve().parent.parent
 
 

@@ -1,0 +1,79 @@
+"A study and the ways to hurt it: run in child processes that the tests kill."
+import os, signal
+from pathlib import Path
+
+import torch
+
+from dl_ops_bench import store, study, train
+
+
+def trials(): return study.trials_of('quick', settings=dict(model='resnet18', deterministic=True, train_fraction=0.2))
+
+
+def few(): return [next(t for t in trials() if t.model == m and getattr(t, 'epochs', 2) == 2) for m in ('resnet18', 'svm_rbf')]
+
+
+def log_runs(path):
+    "Leave a line in `path` for each trial that this process runs."
+    run_one = study.run_one
+
+    def logged(trial, *args):
+        with open(path, 'a') as f: f.write(f'{trial.id}\n')
+        return run_one(trial, *args)
+    study.run_one = logged
+
+
+def run(out, which=trials, log=None, prepare=None):
+    "Run the study, with a checkpoint after every epoch."
+    train.SAVE_EVERY_S = 0
+    torch.set_num_threads(1)              # two workers at once then stay out of each other's way
+    if log: log_runs(log)
+    if prepare: prepare()
+    study.run_study(which(), out, say=lambda line: None, poll_s=0.2)
+
+
+class Fault:
+    "Kills the process in the `n`-th write of a file: in the middle of it, before the rename, or after it."
+    def __init__(self, n, where): self.n, self.where = n, where
+
+    def __call__(self):
+        count, fdopen, replace = [0], os.fdopen, os.replace
+
+        def torn(handle, *args, **kwargs):
+            f = fdopen(handle, *args, **kwargs)
+            write = f.write
+
+            def half(data):
+                write(data[:len(data)//2])
+                f.flush()
+                os.kill(os.getpid(), signal.SIGKILL)
+            if args[:1] == ('wb',):
+                count[0] += 1
+                if count[0] == self.n and self.where == 'middle': return Half(f, half)
+            return f
+
+        def killing(a, b):
+            if count[0] == self.n and self.where == 'before': os.kill(os.getpid(), signal.SIGKILL)
+            replace(a, b)
+            if count[0] == self.n and self.where == 'after': os.kill(os.getpid(), signal.SIGKILL)
+        store.os.fdopen, store.os.replace = torn, killing
+
+
+class Half:
+    "A file whose first write is its last."
+    def __init__(self, f, write): self.f, self.write = f, write
+    def __enter__(self): return self
+    def __exit__(self, *_): self.f.close()
+
+
+class SmallFiles:
+    "No file of this process may grow beyond some bytes: the operating system's own refusal."
+    def __init__(self, n_bytes): self.n_bytes = n_bytes
+
+    def __call__(self):
+        import resource
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (self.n_bytes, self.n_bytes))
+
+
+def debris(out): return sorted(p.name for p in Path(out).iterdir() if 'claim' in p.name or p.suffix in ('.checkpoint', '.damaged'))

@@ -1,0 +1,111 @@
+"Killed anywhere, short of disk, or with company: the same study again ends in the same table."
+import multiprocessing, os, random, signal, time
+
+import faults
+import numpy as np
+import pandas as pd
+import pytest
+
+from dl_ops_bench.store import read_frame, read_predictions
+
+SAME = ['id', 'status', 'accuracy_pct', 'loss', 'valid_accuracy_pct', 'valid_loss', 'best_epoch', 'n_train', 'n_support', 'split_sha256']
+pytestmark = pytest.mark.skipif(not hasattr(os, 'fork'), reason='kill: this system has no fork')
+
+
+@pytest.fixture(scope='module')
+def start():
+    "Start a function in a child that has everything imported."
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload(['dl_ops_bench.study', 'faults'])
+
+    def go(*args, **kwargs):
+        p = context.Process(target=faults.run, args=args, kwargs=kwargs)
+        p.start()
+        return p
+    return go
+
+
+def undisturbed(start, folder, which):
+    p = start(folder, which)
+    p.join()
+    assert p.exitcode == 0
+    return folder
+
+
+@pytest.fixture(scope='module')
+def whole(start, tmp_path_factory): return undisturbed(start, tmp_path_factory.mktemp('whole'), faults.trials)
+
+
+@pytest.fixture(scope='module')
+def small(start, tmp_path_factory): return undisturbed(start, tmp_path_factory.mktemp('small'), faults.few)
+
+
+def assert_same(a, b):
+    "Two directories hold the same answers, to the last bit, and no debris."
+    x, y = (read_frame(d).sort_values('id', ignore_index=True) for d in (a, b))
+    pd.testing.assert_frame_equal(x[SAME], y[SAME], check_exact=True)
+    losses = lambda df: [[(e['train_loss'], e['valid_loss']) for e in h] for h in df.history]
+    assert losses(x) == losses(y)
+    for p, q in zip(x.predictions, y.predictions):
+        for k, v in read_predictions(p).items(): np.testing.assert_array_equal(v, read_predictions(q)[k])
+    assert not faults.debris(a)
+
+
+def test_killed_at_twenty_moments(start, whole, tmp_path):
+    moments, killed = random.Random(0), 0
+    for _ in range(20):
+        p = start(tmp_path)
+        time.sleep(moments.uniform(0.2, 1.))
+        killed += p.is_alive()
+        p.kill()
+        p.join()
+    assert killed >= 15                                   # the study was still at it nearly every time
+    p = start(tmp_path)
+    p.join()
+    assert p.exitcode == 0
+    assert_same(tmp_path, whole)
+
+
+@pytest.mark.parametrize('where', ['middle', 'before', 'after'])
+def test_killed_in_every_write(start, small, tmp_path, where):
+    for n in range(1, 100):
+        out = tmp_path/str(n)
+        p = start(out, faults.few, prepare=faults.Fault(n, where))
+        p.join()
+        if p.exitcode == 0: break                         # there is no n-th write: all of them were tried
+        assert p.exitcode == -signal.SIGKILL
+        p = start(out, faults.few)
+        p.join()
+        assert p.exitcode == 0
+        assert_same(out, small)
+    assert n > 6                                          # study.json, two checkpoints, two records with their predictions
+
+
+def test_disk_full(start, small, tmp_path):
+    p = start(tmp_path, faults.few, prepare=faults.SmallFiles(3000))      # study.json fits or not, a record never
+    p.join()
+    assert p.exitcode == 1
+    p = start(tmp_path, faults.few)
+    p.join()
+    assert p.exitcode == 0
+    assert_same(tmp_path, small)
+
+
+def test_two_processes_on_one_directory(start, whole, tmp_path):
+    out, logs = tmp_path/'out', [tmp_path/'a', tmp_path/'b']
+    workers = [start(out, log=log) for log in logs]
+    for p in workers: p.join()
+    assert [p.exitcode for p in workers] == [0, 0]
+    ran = [log.read_text().split() if log.exists() else [] for log in logs]
+    assert sorted(ran[0] + ran[1]) == sorted(t.id for t in faults.trials())     # each once, none lost
+    assert min(map(len, ran)) > 0                                               # both had a share
+    assert_same(out, whole)
+
+
+def test_one_worker_dies_and_the_other_takes_over(start, whole, tmp_path):
+    a, b = start(tmp_path), start(tmp_path)
+    time.sleep(1.5)
+    a.kill()
+    for p in (a, b): p.join()
+    assert b.exitcode == 0
+    assert_same(tmp_path, whole)
