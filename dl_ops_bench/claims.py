@@ -9,16 +9,17 @@ __all__ = ['REFERENCE', 'ASSUMED', 'CLAIMS', 'CLOSE_PCT', 'LINEAR_PCT', 'referen
            'svm_slower_than_resnet', 'gpu_speedup_4x_5x', 'speedup_grows_with_model', 'gpu_time_linear_in_flops',
            'check_claims', 'claims_table', 'own_claims_table']
 
-# %% ../nbs/12_claims.ipynb #2f2ea4c8
+# %% ../nbs/12_claims.ipynb #ba6088c5
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np, pandas as pd
 from scipy.stats import bootstrap, norm
 
-from .report import NotMeasured, _best, _epochs, _hardware, _settings, paper, pareto, runs
+from .report import NotMeasured, _answers, _best, _epochs, _hardware, _settings, paper, pareto, runs
 from .stats import interval, mean_interval, paired_interval, unpaired_interval
-from .store import frame, read_predictions
+from .store import frame
 from .trial import RESULTS, Trial
 
 # %% ../nbs/12_claims.ipynb #f91b7b2e
@@ -96,13 +97,7 @@ def _judge(name, makers):
     share = '' if len(found) == 1 else f' {n} of {len(found)} comparisons are {verdict}.'
     return Verdict(name, verdict, f'{v.decisive}.{share}', found)
 
-# %% ../nbs/12_claims.ipynb #9c5f1c70
-def _right(run):
-    "Which test images a single run got right, or None if its predictions aren't there."
-    try: p = read_predictions(run.predictions_of[0])
-    except (OSError, ValueError, TypeError, KeyError): return None
-    return pd.Series(p['pred'] == p['y'], index=p['index'])
-
+# %% ../nbs/12_claims.ipynb #c3ea106d
 def contrast(terms,       # (weight, run) pairs, runs as rows from `report.runs`
              level=0.95,  # of the interval
             )->tuple:     # effect, low, high in points; what the interval was made from
@@ -112,7 +107,7 @@ def contrast(terms,       # (weight, run) pairs, runs as rows from `report.runs`
     if min(r.n for r in rs) > 1:
         total = lambda *xs, axis=-1: sum(w*np.mean(x, axis=axis) for w, x in zip(weights, xs))
         return effect, *_resampled([r.accuracies for r in rs], total, effect, level), 'seeds'
-    right = [_right(r) for r in rs] if max(r.n for r in rs) == 1 else [None]
+    right = [_answers(r) for r in rs] if max(r.n for r in rs) == 1 else [None]
     if all(x is not None for x in right) and all(x.index.equals(right[0].index) for x in right):
         plus, minus = (sum(abs(w)*x.astype(float) for w, x in zip(weights, right) if w*s > 0) for s in (1, -1))
         return effect, *paired_interval(plus, minus, level), 'the same test images'
@@ -150,12 +145,13 @@ def _difference(what, pairs, **region):
 
 def _of(found, unit): return *found[:3], unit, found[3]
 
-# %% ../nbs/12_claims.ipynb #be4e7352
+# %% ../nbs/12_claims.ipynb #13a2e937
 ASSUMED = 1.25  # factor either way within which a time that was measured once is believed
 
 def _seconds(run):
     "Samples of the seconds for one image, and what they are."
-    if run.n > 1: return [t/(run.n_train*run.epochs) for t in run.times_s if t > 0], 'runs'
+    repeated = [t/(run.n_train*run.get('epochs', 1)) for t in run.times_s if t > 0] if run.n > 1 else []
+    if len(repeated) > 1: return repeated, 'runs'
     history = run.history if isinstance(run.history, list) else []
     epochs = [h['train_s']/run.n_train for h in history if isinstance(h, dict) and h.get('train_s')]
     if len(epochs) > 1: return epochs, 'epochs of one run'
@@ -174,7 +170,7 @@ def of_times(rs,         # runs, as rows from `report.runs`
         return effect, *_resampled(samples, medians, effect, level), basis
     rng, z = np.random.default_rng(0), math.log(ASSUMED)/1.96
     drawn = statistic(*(np.median(s)*np.exp(rng.normal(0, z, 20_000)) for s in samples))
-    return effect, *np.quantile(drawn, [(1 - level)/2, (1 + level)/2]).tolist(), next(b for b in bases if b.startswith('single'))
+    return effect, *np.quantile(drawn, [(1 - level)/2, (1 + level)/2]).tolist(), bases[min(range(len(samples)), key=lambda i: len(samples[i]))]
 
 # %% ../nbs/12_claims.ipynb #0aa60a43
 def _times(what, rs, statistic, unit='times', **region):
@@ -183,13 +179,14 @@ def _times(what, rs, statistic, unit='times', **region):
 
 def _over(a, b): return a/b
 
-# %% ../nbs/12_claims.ipynb #0132f740
+# %% ../nbs/12_claims.ipynb #ef41f23c
 CLAIMS = {}  # name -> (what the reference says, function from records to a Verdict)
 
 def _claim(says):
     "Registers a function that returns makers of comparisons."
     def register(makers):
-        def check(df):
+        def check(df, # records of one machine
+                 )->Verdict:
             try: return _judge(makers.__name__, _some(makers(df)))
             except NotMeasured as e: return Verdict(makers.__name__, 'not measured', f'Lacking: {e}')
         check.__name__, check.__doc__ = makers.__name__, says
@@ -377,20 +374,17 @@ def _line(what, d):
     return _times(f'{what}, {d.model.iloc[1]} off the line through the other two', [row for _, row in d.iterrows()], off, '%',
                   at_least=-LINEAR_PCT, at_most=LINEAR_PCT)
 
-# %% ../nbs/12_claims.ipynb #4c5ad931
+# %% ../nbs/12_claims.ipynb #7ce89c1d
 def check_claims(df,    # records of any number of machines
                 )->list: # of (machine, Verdict)
     "Every claim, on the records of each machine apart."
     return [(machine, check(d)) for machine, d in df.groupby('machine', sort=False) for _, check in CLAIMS.values()]
 
-def claims_table(df): # records
-    "Every claim of the reference, held against its own tables and against the records of each machine."
-    ref = reference_frame()
-    own = {name: _told([v for _, v in check_claims(ref) if v.claim == name]) for name in CLAIMS}
-    rows = [dict(claim=CLAIMS[v.claim][0], own_tables=own[v.claim].verdict, machine=machine, verdict=v.verdict, **_effect(v), why=v.sentence,
-                 ids=list(dict.fromkeys(i for c in v.comparisons for i in c.ids))) for machine, v in check_claims(df)]
-    if not rows: raise NotMeasured('any record with a machine.')
-    return pd.DataFrame(rows)
+@lru_cache
+def _own():
+    "Claim -> verdict of the reference's own tables."
+    found = check_claims(reference_frame())
+    return {name: _told([v for _, v in found if v.claim == name]) for name in CLAIMS}
 
 def _told(verdicts):
     "The verdict of several tables: one that contradicts is enough, else one that supports."
@@ -400,8 +394,14 @@ def _effect(v):
     c = v.decisive
     return dict(effect=c.effect, low=c.low, high=c.high, unit=c.unit) if c else dict(effect=np.nan, low=np.nan, high=np.nan, unit=None)
 
-# %% ../nbs/12_claims.ipynb #9c7aa8bc
+# %% ../nbs/12_claims.ipynb #f414872c
+def claims_table(df): # records
+    "Every claim of the reference, held against its own tables and against the records of each machine."
+    rows = [dict(claim=CLAIMS[v.claim][0], own_tables=_own()[v.claim].verdict, machine=machine, verdict=v.verdict, **_effect(v), why=v.sentence,
+                 ids=list(dict.fromkeys(i for c in v.comparisons for i in c.ids))) for machine, v in check_claims(df)]
+    if not rows: raise NotMeasured('any record with a machine.')
+    return pd.DataFrame(rows)
+
 def own_claims_table(df=None): # not used: the same for all records
     "What the reference claims against what its own tables say."
-    found = [_told([v for _, v in check_claims(reference_frame()) if v.claim == name]) for name in CLAIMS]
-    return pd.DataFrame([dict(claim=CLAIMS[v.claim][0], own_tables=v.verdict, **_effect(v), why=v.sentence) for v in found])
+    return pd.DataFrame([dict(claim=CLAIMS[v.claim][0], own_tables=v.verdict, **_effect(v), why=v.sentence) for v in _own().values()])

@@ -112,18 +112,23 @@ def _run_and_report(trials, out, options):
         typer.echo('run them again with --retry ' + ','.join(sorted({r['status'] for r in outcome.failed})), err=True)
         raise typer.Exit(1)
 
-# %% ../nbs/13_cli.ipynb #f6169866
+# %% ../nbs/13_cli.ipynb #4ccac03b
 @app.command()
 def report(
     directories: Annotated[List[Path], typer.Argument(metavar='DIR...', help="One or several machines' record directories")],
     html: Annotated[Optional[Path], typer.Option(help="Where the page goes [default: report.html in the first DIR]")] = None,
+    format: Annotated[Optional[str], typer.Option(help="The tables alone, a file each: csv, md or latex")] = None,
+    to: Annotated[Optional[Path], typer.Option(help="Folder for --format [default: tables in the first DIR]")] = None,
 ):
-    "Tables, figures and claims of finished records, as one self-contained HTML file."
+    "Tables, figures and claims of finished records, as one self-contained HTML file, or the tables alone."
     from dl_ops_bench import report, store
-    if store.read_frame(directories).empty:
+    if format: allowed('format', format, report.FORMATS)
+    if (df := store.read_frame(directories)).empty:
         raise InputError(f"no records in {', '.join(map(str, directories))}: run a study first, "
                          f"for example `dl-ops-bench run quick --out {directories[0]}`.")
-    typer.echo(f'report: {report.render(directories, html or directories[0]/"report.html")}')
+    if not format: return typer.echo(f'report: {report.render(directories, html or directories[0]/"report.html")}')
+    from dl_ops_bench.claims import claims_table, own_claims_table
+    for path in report.write_tables(df, to or directories[0]/'tables', format, (*report.TABLES, claims_table, own_claims_table)): typer.echo(path)
 
 # %% ../nbs/13_cli.ipynb #812ec4a6
 @app.command()
