@@ -30,7 +30,7 @@ def main(args=None, # words of the command line; None: those of this process
         print(f'error: {e}', file=sys.stderr)
         sys.exit(2)
 
-# %% ../nbs/13_cli.ipynb #44fb55f4
+# %% ../nbs/13_cli.ipynb #6bbab95d
 Data = Annotated[Optional[Path], typer.Option('--data', help="Data directory [default: DL_OPS_BENCH_DATA, else the user's cache]")]
 
 @app.command(epilog="Examples:\n\n"
@@ -42,8 +42,8 @@ Data = Annotated[Optional[Path], typer.Option('--data', help="Data directory [de
     "  dl-ops-bench run quick --set epochs=1 --set lr=0.1  change settings in every trial that has them\n\n"
     "  dl-ops-bench run paper --device cuda --engine slurm --slurm slurm_partition=gpu --slurm gpus_per_node=1 --slurm timeout_min=60")
 def run(
-    preset: Annotated[str, typer.Argument(help="quick (digits, 2 minutes on 2 cores), lab (a twelfth of MNIST and FashionMNIST) "
-                                               "or paper (all of both)")],
+    preset: Annotated[str, typer.Argument(help="quick (digits, 2 minutes on 2 cores), lab (a twelfth of MNIST and FashionMNIST), "
+                                               "paper (all of both) or hardware (three depths on the CPU and the GPU, minutes)")],
     out: Annotated[Optional[Path], typer.Option(help="Directory for records and report [default: dl-ops-results/PRESET]")] = None,
     data: Data = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = 'auto',

@@ -504,19 +504,19 @@ def phases_figure(df): # records
         f'{n}: mostly {row.idxmax()} ({row.max():.0f} %).' for n, (_, row) in zip(names, shares.iterrows())))
     return fig
 
-# %% ../nbs/11_report.ipynb #b9f01bc6
+# %% ../nbs/11_report.ipynb #7807baf2
 def _utilisation(df):
-    t = _hardware(df)
+    t = runs(df, 'resnet').dropna(subset='time_s').assign(images_per_s=lambda r: r.n_train*r.epochs/r.time_s)
     peak = lambda r: r.peaks.get('matmul_fp32' if r.amp == 'off' else f'matmul_{r.amp}', {}) if isinstance(r.peaks, dict) else {}
     t['peak_gflops_per_s'] = [peak(r).get('median', np.nan)/1e9 for r in t.itertuples()]
     t = t.dropna(subset=['peak_gflops_per_s', 'training_gflops'])
-    if t.empty: raise NotMeasured("runs of all three depths whose records hold the machine's peak rates.")
+    if t.empty: raise NotMeasured("ResNet trials whose records hold the machine's peak rates.")
     t['achieved_gflops_per_s'] = t.training_gflops*t.images_per_s
     t['mfu_pct'] = mfu_pct(1e9*t.training_gflops, t.n_train*t.epochs, t.time_s, 1e9*t.peak_gflops_per_s)
     return t
 
 def utilisation_table(df): # records
-    "Achieved rate and model FLOPs utilisation (MFU) of the longest runs of each model and device."
+    "Achieved rate and model FLOPs utilisation (MFU) of each setting."
     return _utilisation(df)[['machine', 'device', 'dataset', 'model', 'optimizer', 'amp', 'image_size', 'training_gflops', 'images_per_s',
                              'achieved_gflops_per_s', 'peak_gflops_per_s', 'mfu_pct', 'ids']]
 
@@ -584,7 +584,7 @@ def mistakes_figure(df, # records
     fig.set_label('Images that most models got wrong: the label, and below it the commonest prediction. ' + '; '.join(words) + '.')
     return fig
 
-# %% ../nbs/11_report.ipynb #4220bb84
+# %% ../nbs/11_report.ipynb #31b99cf0
 def _text(name, v):
     "A cell as text, by the unit in its column's name; a missing value is a dash."
     if not isinstance(v, (list, tuple, dict)) and pd.isna(v): return '–'
@@ -607,6 +607,7 @@ def table_html(t,       # a table
               )->str:
     "A table as HTML with column headers for screen readers; all text is escaped."
     cells = pd.DataFrame({'records' if c == 'ids' else c: [_links(v) if c == 'ids' else escape(_text(c, v)) for v in t[c]] for c in t.columns})
+    cells = cells.map(lambda c: f'<span class="text">{c}</span>' if len(c) > 60 and '<a' not in c else c)
     html = cells.rename(columns=escape).to_html(index=False, border=0, escape=False).replace('<th>', '<th scope="col">')
     html = re.sub('(?<=<th scope="col">).*(?=</th>)', lambda m: m[0].replace('_', '_<wbr>'), html)   # long names may break there
     head, body = html.split('>', 1)

@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['LAB', 'PRESETS', 'OUT_OF_MEMORY', 'NOT_WATCHED', 'RETRY', 'vary', 'unique', 'resnet_part', 'svm_part', 'precision',
-           'loader_workers', 'quick', 'lab', 'paper', 'trials_of', 'check', 'package_commit', 'failure', 'run_one',
-           'work', 'Later', 'Here', 'WorkerDied', 'Child', 'timed', 'Slurm', 'pending', 'Outcome', 'describe',
-           'result_line', 'batch_bar', 'cost', 'time_left_s', 'trial_of', 'time_left', 'run_study', 'status']
+           'loader_workers', 'quick', 'lab', 'paper', 'hardware', 'trials_of', 'check', 'package_commit', 'failure',
+           'run_one', 'work', 'Later', 'Here', 'WorkerDied', 'Child', 'timed', 'Slurm', 'pending', 'Outcome',
+           'describe', 'result_line', 'batch_bar', 'cost', 'time_left_s', 'trial_of', 'time_left', 'run_study',
+           'status']
 
 # %% ../nbs/09_study.ipynb #d3c85eb8
 import json, multiprocessing, signal, subprocess, time, traceback
@@ -81,7 +82,7 @@ def loader_workers(device, # cpu, cuda or mps
     "Loader processes beside the training: none on a CPU, which has no cores to spare, else up to four."
     return 0 if device == 'cpu' else min(4, usable_cores() - 1)
 
-# %% ../nbs/09_study.ipynb #192c6fbb
+# %% ../nbs/09_study.ipynb #a5f473d9
 LAB = 0.08  # share of the images in the lab preset: 3,920 training rows of each data set
 
 def quick(device): # cpu, cuda or mps
@@ -103,10 +104,17 @@ def paper(device): # cpu, cuda or mps
     return (resnet_part(base, both, (0.001, 0.0001), (16, 32), 10)
             + svm_part(SVMTrial(), both, (0.02, 0.05, 0.1, 0.2, 0.5, 1.)))
 
-PRESETS = dict(quick=quick, lab=lab, paper=paper)
+def hardware(device): # cpu, cuda or mps
+    "Three depths with both optimizers on the CPU and on `device`: for speed-ups, on a fiftieth of FashionMNIST at 64 x 64."
+    devices = dict.fromkeys(('cpu', device))       # one if there is only the CPU
+    settings = lambda d: dict(device=d, amp=precision(d), channels_last=d == 'cpu', workers=loader_workers(d))
+    return [t for d in devices for t in vary(Trial(data_fraction=0.02, epochs=2, **settings(d)), optimizer=('sgd', 'adam'),
+                                             model=('resnet18', 'resnet34', 'resnet50'))]
 
-# %% ../nbs/09_study.ipynb #6eef78a0
-def trials_of(preset,        # quick, lab or paper
+PRESETS = dict(quick=quick, lab=lab, paper=paper, hardware=hardware)
+
+# %% ../nbs/09_study.ipynb #fd1fae7a
+def trials_of(preset,        # quick, lab, paper or hardware
               device='cpu',  # cpu, cuda or mps
               seeds=1,       # how many repeats of each trial that chance plays a part in
               settings={},   # field -> value, for each trial that it has a meaning for
