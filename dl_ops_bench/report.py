@@ -12,7 +12,7 @@ __all__ = ['N_REFERENCE', 'MAIN', 'FREE', 'FAMILY', 'DEPENDENT', 'COLORS', 'MARK
            'roof_figure', 'energy_figure', 'mistakes_figure', 'table_html', 'show', 'records_html', 'setting',
            'progress_table', 'write_tables', 'result_dirs', 'render']
 
-# %% ../nbs/11_report.ipynb #2b9fc3f8
+# %% ../nbs/11_report.ipynb #7ff7c0bb
 import itertools, json, os, re
 from dataclasses import fields
 from html import escape
@@ -28,7 +28,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from .data import load, verify
 from .flops import layer_table, mfu_pct, roofline, roofline_figure
 from .models import build
-from .stats import holm, interval, mcnemar_p, paired_interval, ratio_interval
+from .stats import holm, interval, mcnemar_p, paired_interval, ratio_interval, unpaired_interval, welch_interval
 from .store import read_frame, read_predictions, writable, write_atomic
 from .trial import InputError, SVMTrial, Trial, allowed
 
@@ -99,7 +99,28 @@ def grid_table(df): # records
     shown = _also(t, [*MAIN, 'status']) + MAIN + ['n', *(['status'] if len(holes) else [])]
     return t[shown + ['accuracy_pct', 'low_pct', 'high_pct', 'reference_pct', 'difference_pct', 'ids']]
 
-# %% ../nbs/11_report.ipynb #35d7b2d0
+# %% ../nbs/11_report.ipynb #edc65122
+def _answers(run):
+    "Whether each test image was predicted rightly by the first training of a row, by image; None without predictions."
+    return _read_answers(run.predictions_of[0])
+
+def _read_answers(path):
+    try: p = read_predictions(path)
+    except (OSError, ValueError, TypeError, KeyError, BadZipFile): return None
+    return pd.Series(np.asarray(p['pred'] == p['y']), index=p['index'])
+
+def _gain(a, b, accuracies_a, accuracies_b, n_test):
+    "Interval of accuracy a less b, from what there is: seeds, the same images, or their number; a and b are paths of predictions."
+    if min(len(accuracies_a), len(accuracies_b)) > 1: return welch_interval(accuracies_a, accuracies_b)
+    x, y = map(_read_answers, (a[0], b[0]))
+    if x is not None and y is not None and x.index.equals(y.index): return paired_interval(x, y)
+    return unpaired_interval(np.mean(accuracies_a), np.mean(accuracies_b), int(n_test), int(n_test))
+
+def _samples(times_s, histories):
+    "Seconds to compare: one a run if there are several, else one an epoch."
+    if len(times_s) > 1: return [t for t in times_s if t > 0]
+    return [e['train_s'] for e in histories[0] if e.get('train_s')] or list(times_s)
+
 def _pairs(r, field, a, b, values):
     "Rows of `r` that differ in `field` alone, side by side: columns of `values` with suffixes `a` and `b`."
     on = [s for s in _settings(Trial) if s != field]
@@ -111,30 +132,36 @@ def epochs_table(df): # records
     r = runs(df, 'resnet')
     numbers = sorted(r.epochs.astype(int).unique())
     spans = sorted(itertools.combinations(numbers, 2), key=lambda e: e[0] - e[1])       # the widest first
-    found = ((a, b, _pairs(r, 'epochs', a, b, ['accuracy_pct', 'time_s', 'ids'])) for a, b in spans)
+    found = ((a, b, _pairs(r, 'epochs', a, b, ['accuracy_pct', 'time_s', 'ids', 'n', 'accuracies', 'predictions_of', 'n_test'])) for a, b in spans)
     short, long, p = next((f for f in found if len(f[2])), (0, 0, None))
     if p is None:
         raise NotMeasured(f"no ResNet setting with two numbers of epochs; those that are there have {', '.join(map(str, numbers))}.")
     p['ids'] = p[f'ids_{short}'] + p[f'ids_{long}']
     p['gain_pct'] = p[f'accuracy_pct_{long}'] - p[f'accuracy_pct_{short}']
+    p['n'] = p[[f'n_{short}', f'n_{long}']].min(axis=1)
+    both = zip(*(p[f'{c}_{e}'] for c in ('predictions_of', 'accuracies') for e in (long, short)), p[f'n_test_{long}'])
+    p['gain_low_pct'], p['gain_high_pct'] = zip(*(_gain(*row) for row in both))
     ref = paper('epochs').pivot(index=['dataset', 'model', 'optimizer'], columns='epochs', values='accuracy_pct')
     t = p.merge((ref[10] - ref[4]).rename('reference_gain_pct').reset_index(), how='left')
     shown = ['dataset', 'model', 'optimizer', 'lr', 'batch_size']
     return t[_also(t, shown) + shown + [f'{v}_{e}' for v in ('time_s', 'accuracy_pct') for e in (short, long)]
-             + ['gain_pct', 'reference_gain_pct', 'ids']]
+             + ['n', 'gain_pct', 'gain_low_pct', 'gain_high_pct', 'reference_gain_pct', 'ids']]
 
-# %% ../nbs/11_report.ipynb #6bfd4a42
+# %% ../nbs/11_report.ipynb #f098b080
 def pin_memory_table(df): # records
     "Table 3: training time with pageable over pinned memory, beside the reference's ratio."
     p = _pairs(runs(df, 'resnet').assign(pin_memory=lambda r: np.where(r.pin_memory == True, 'pinned', 'pageable')),
-               'pin_memory', 'pinned', 'pageable', ['time_s', 'accuracy_pct', 'ids']).dropna(subset=['time_s_pinned', 'time_s_pageable'])
+               'pin_memory', 'pinned', 'pageable', ['time_s', 'accuracy_pct', 'ids', 'n', 'times_s', 'histories']).dropna(subset=['time_s_pinned', 'time_s_pageable'])
     if p.empty: raise NotMeasured('no pair of ResNet trials that differ in pin_memory (true and false) alone.')
     p['ids'] = p.ids_pinned + p.ids_pageable
     p['pageable_over_pinned'] = p.time_s_pageable / p.time_s_pinned
+    p['n'] = p[['n_pinned', 'n_pageable']].min(axis=1)
+    sides = zip(*(map(_samples, p[f'times_s_{side}'], p[f'histories_{side}']) for side in ('pageable', 'pinned')))
+    p['ratio_low'], p['ratio_high'] = zip(*(ratio_interval(*side) for side in sides))
     ref = paper('pin_memory').pivot(index=['dataset', 'model', 'optimizer'], columns='pin_memory', values='time_s')
     t = p.merge((ref[False] / ref[True]).rename('reference_ratio').reset_index(), how='left')
     shown = MAIN + ['device']
-    return t[_also(t, shown) + shown + ['time_s_pinned', 'time_s_pageable', 'pageable_over_pinned', 'reference_ratio',
+    return t[_also(t, shown) + shown + ['n', 'time_s_pinned', 'time_s_pageable', 'pageable_over_pinned', 'ratio_low', 'ratio_high', 'reference_ratio',
                                         'accuracy_pct_pinned', 'accuracy_pct_pageable', 'ids']]
 
 # %% ../nbs/11_report.ipynb #6aad1ec8
@@ -172,13 +199,7 @@ def leaderboard_table(df): # records
         ['dataset', 'model', 'optimizer', 'lr', 'epochs', 'n_train', 'n_test', 'n', 'accuracy_pct', 'low_pct', 'high_pct', 'train_s', 'energy_j',
          'gflops', 'million_parameters', 'n_support', 'machine', 'ids']]
 
-# %% ../nbs/11_report.ipynb #bf83a772
-def _answers(run):
-    "Whether each test image was predicted rightly by the first training of a row, by image; None without predictions."
-    try: p = read_predictions(run.predictions_of[0])
-    except (OSError, ValueError, TypeError, KeyError, BadZipFile): return None
-    return pd.Series(np.asarray(p['pred'] == p['y']), index=p['index'])
-
+# %% ../nbs/11_report.ipynb #b388af13
 def differences_table(df): # records
     "The model that is best by validation against each other one, on the same test images."
     rows = []

@@ -4,15 +4,15 @@
 
 # %% auto #0
 __all__ = ['wilson', 'seeds_interval', 'interval', 'ratio_interval', 'mcnemar_p', 'paired_interval', 'unpaired_interval', 'holm',
-           'mean_interval']
+           'mean_interval', 'welch_interval']
 
-# %% ../nbs/10_stats.ipynb #b7beca24
+# %% ../nbs/10_stats.ipynb #4db66d46
 import numpy as np
 from scipy.stats import bootstrap
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
-from statsmodels.stats.weightstats import DescrStatsW
+from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
 # %% ../nbs/10_stats.ipynb #480451bc
 def wilson(accuracy_pct, # share of the test images predicted rightly, in percent
@@ -98,4 +98,13 @@ def mean_interval(values,     # one a pair, at least two
                  )->tuple:    # lower and upper end
     "Student's interval of a mean."
     low, high = DescrStatsW(np.asarray(values, float)).tconfint_mean(1 - level)
+    return float(low), float(high)
+
+# %% ../nbs/10_stats.ipynb #2ddedf7c
+def welch_interval(a,          # accuracies of one setting, one a seed, at least two
+                   b,          # of the other
+                   level=0.95, # how often such an interval holds the true difference
+                  )->tuple:    # lower and upper end
+    "Welch's interval of the difference of two means, `a` less `b`."
+    low, high = CompareMeans(DescrStatsW(np.asarray(a, float)), DescrStatsW(np.asarray(b, float))).tconfint_diff(1 - level, usevar='unequal')
     return float(low), float(high)
