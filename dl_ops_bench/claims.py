@@ -9,7 +9,7 @@ __all__ = ['REFERENCE', 'ASSUMED', 'CLAIMS', 'CLOSE_PCT', 'LINEAR_PCT', 'referen
            'svm_slower_than_resnet', 'gpu_speedup_4x_5x', 'speedup_grows_with_model', 'gpu_time_linear_in_flops',
            'check_claims', 'claims_table', 'own_claims_table']
 
-# %% ../nbs/12_claims.ipynb #ba6088c5
+# %% ../nbs/12_claims.ipynb #54781133
 import math
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +17,7 @@ from functools import lru_cache
 import numpy as np, pandas as pd
 from scipy.stats import bootstrap, norm
 
-from .report import NotMeasured, _answers, _best, _epochs, _hardware, _settings, paper, pareto, runs
+from .report import NotMeasured, _answers, _best, _epochs, _hardware, _keep, _settings, paper, pareto, runs
 from .stats import interval, mean_interval, paired_interval, unpaired_interval
 from .store import frame
 from .trial import RESULTS, Trial
@@ -256,11 +256,11 @@ def _on_front(dataset, run, rival):
     return lambda level: Comparison(f'{dataset}, less an accuracy of zero, since no other training was as fast', run.accuracy_pct,
                                     run.low_pct, run.high_pct, 'points', 'the training alone', _ids(run), at_least=0)
 
-# %% ../nbs/12_claims.ipynb #4cdf2e94
+# %% ../nbs/12_claims.ipynb #e6891012
 @_claim('The best models reach their final accuracy, less a point, within 2 epochs.')
 def converges_in_2_epochs(df):
     best = _best(_epochs(_resnets(df), 'max'))
-    best = best[best.history.map(lambda h: isinstance(h, list) and len(h) > 2)]
+    best = _keep(best, 'history', lambda h: len(h) > 2)
     if best.empty: raise NotMeasured('histories of trainings with more than two epochs.')
     return [_two_epochs(b) for _, b in best.sort_values('valid_accuracy_pct').groupby('dataset', sort=False).tail(1).iterrows()]
 

@@ -174,7 +174,11 @@ def svm_table(df): # records
     return t[_also(t, shown) + shown + ['n_test', 'accuracy_pct', 'low_pct', 'high_pct', 'fit_s', 'predict_ms_per_image',
                                         'n_support', 'ids']].sort_values(['dataset', 'accuracy_pct'], ascending=[True, False])
 
-# %% ../nbs/11_report.ipynb #dea09caa
+# %% ../nbs/11_report.ipynb #3358e2d1
+def _keep(t, column, ok):
+    "Rows whose cell in `column` is `ok`, for an empty table too."
+    return t.loc[np.array([bool(ok(v)) for v in t[column]], bool)]
+
 def _best(r):
     "The row with the best validation accuracy of each data set and model, on the largest share of the data."
     r = r[(r.data_fraction == r.groupby('dataset').data_fraction.transform('max')) & r.valid_accuracy_pct.notna()]
@@ -199,7 +203,7 @@ def leaderboard_table(df): # records
         ['dataset', 'model', 'optimizer', 'lr', 'epochs', 'n_train', 'n_test', 'n', 'accuracy_pct', 'low_pct', 'high_pct', 'train_s', 'energy_j',
          'gflops', 'million_parameters', 'n_support', 'machine', 'ids']]
 
-# %% ../nbs/11_report.ipynb #b388af13
+# %% ../nbs/11_report.ipynb #6f183f73
 def differences_table(df): # records
     "The model that is best by validation against each other one, on the same test images."
     rows = []
@@ -207,7 +211,7 @@ def differences_table(df): # records
         b = b.assign(answers=[_answers(r) for r in b.itertuples()]).dropna(subset='answers')
         if b.empty: continue
         top = b.loc[b.valid_accuracy_pct.idxmax()]
-        for r in b[(b.model != top.model) & b.answers.map(lambda a: a.index.equals(top.answers.index))].itertuples():
+        for r in _keep(b[b.model != top.model], 'answers', lambda a: a.index.equals(top.answers.index)).itertuples():
             low, high = paired_interval(top.answers, r.answers)
             rows.append(dict(dataset=dataset, model=top.model, other=r.model, n_test=r.n_test, difference_pct=100*(top.answers.mean() - r.answers.mean()),
                              low_pct=low, high_pct=high, p=mcnemar_p(top.answers, r.answers), ids=top.ids[:1] + r.ids[:1]))
@@ -348,31 +352,32 @@ def pareto_figure(df): # records
     fig.set_label(f"Test accuracy against training time; the line is the Pareto front. On it are: {'; '.join(words)}.")
     return fig
 
-# %% ../nbs/11_report.ipynb #5dacba16
+# %% ../nbs/11_report.ipynb #df1dab0a
 def convergence_figure(df): # records
     "Figure 3 (b, c): validation accuracy by epoch of the best ResNet on each data set."
     r = runs(df, 'resnet')
-    best = r[(r.train_fraction == 1) & r.history.map(len).gt(0)].pipe(_best).sort_values('valid_accuracy_pct').groupby('dataset', sort=False).tail(1)
+    best = _keep(r[r.train_fraction == 1], 'history', len).pipe(_best).sort_values('valid_accuracy_pct').groupby('dataset', sort=False).tail(1)
     fig, axes = _panels([f'{b.dataset}: {b.model}, {b.optimizer}' for b in best.itertuples()])
     words = []
     for ax, b in zip(axes, best.itertuples()):
         h = pd.DataFrame(b.history)
         ax.plot(h.epoch, h.valid_accuracy_pct, marker=MARKERS[b.model], color=COLORS[b.model])
         top = h.loc[h.valid_accuracy_pct.idxmax()]
-        ax.annotate(f'{top.valid_accuracy_pct:.2f}', (top.epoch, top.valid_accuracy_pct), (-4, -12), textcoords='offset points',
-                    ha='right', fontsize=8)
+        ax.annotate(f'{top.valid_accuracy_pct:.2f}', (top.epoch, top.valid_accuracy_pct), (0, 7), textcoords='offset points',
+                    ha='center', fontsize=8)
+        ax.margins(x=0.1, y=0.2)
         ax.set(xlabel='epoch', ylabel='validation accuracy (%)' if ax is axes[0] else '', xticks=h.epoch)
         near = int(h[h.valid_accuracy_pct >= top.valid_accuracy_pct - 1].epoch.min())
         words.append(f'On {b.dataset}, {b.model} with {b.optimizer} is within a point of its best from epoch {near} of {int(b.epochs)}.')
     fig.set_label('Validation accuracy after each epoch of the best ResNet. ' + ' '.join(words))
     return fig
 
-# %% ../nbs/11_report.ipynb #0a771d6d
+# %% ../nbs/11_report.ipynb #5269e6a3
 def confusion_figure(df): # records
     "Figure 4: confusion matrix of the best ResNet-18 on each data set, in percent of each true class."
     r = runs(df, 'resnet')
     best = _best(r[(r.model == 'resnet18') & (r.train_fraction == 1)])
-    best = best[[c is not None and len(c) == len(names) for c, names in zip(best.confusion, best.classes)]]
+    best = best.loc[np.array([c is not None and len(c) == len(names) for c, names in zip(best.confusion, best.classes)], bool)]
     if best.empty: raise NotMeasured('a resnet18 trial on all training rows.')
     fig, axes = _panels(list(best.dataset), width=4.6, height=4.4)
     words = []
@@ -485,11 +490,11 @@ def flops_figure(df): # records
     fig.set_label('Training time against FLOPs. ' + ' '.join(words) + ' If FLOPs alone decided, these would be equal.')
     return fig
 
-# %% ../nbs/11_report.ipynb #141e2cc6
+# %% ../nbs/11_report.ipynb #810d1b59
 def curves_figure(df): # records
     "Figure 8: validation accuracy by epoch of each model at its best setting, a panel a data set."
     best = _best(runs(df, 'resnet').query('train_fraction == 1'))
-    best = best[best.history.map(lambda h: isinstance(h, list) and len(h) > 1)]
+    best = _keep(best, 'history', lambda h: len(h) > 1)
     fig, axes = _panels(list(best.dataset.unique()))
     words = []
     for ax, (dataset, d) in zip(axes, best.groupby('dataset', sort=False)):
@@ -505,13 +510,13 @@ def curves_figure(df): # records
     fig.set_label('Learning curves, from the first epoch to the last: ' + ', '.join(words) + '.')
     return fig
 
-# %% ../nbs/11_report.ipynb #82475532
+# %% ../nbs/11_report.ipynb #1ed29d67
 PHASES = ('data', 'copy', 'forward', 'backward', 'optimizer')
 
 def phases_figure(df): # records
     "Figure 9: share of a training step's time by phase, a bar a model and device."
     t = _best(runs(df, 'resnet').query('train_fraction == 1'))
-    t = t[t.phases.map(lambda p: isinstance(p, dict) and isinstance(p.get('seconds'), dict) and sum(p['seconds'].values()) > 0)]
+    t = _keep(t, 'phases', lambda p: isinstance(p, dict) and sum(p['seconds'].values()) > 0)
     if t.empty: raise NotMeasured('a ResNet trial whose record has a phase breakdown.')
     fig, (ax,) = _panels(["share of a step's time"], width=6, height=0.5*len(t) + 1.4)
     shares = pd.DataFrame([{k: 100*v/sum(p['seconds'].values()) for k, v in p['seconds'].items()} for p in t.phases]).reindex(columns=PHASES).fillna(0)
@@ -541,11 +546,11 @@ def utilisation_table(df): # records
     return _utilisation(df)[['machine', 'device', 'dataset', 'model', 'optimizer', 'amp', 'image_size', 'training_gflops', 'images_per_s',
                              'achieved_gflops_per_s', 'peak_gflops_per_s', 'mfu_pct', 'ids']]
 
-# %% ../nbs/11_report.ipynb #e395ccd8
+# %% ../nbs/11_report.ipynb #4d389726
 def roof_figure(df): # records
     "Figure 10: the machine's roof with the layers of ResNet-18 and each model's training under it."
     t = _utilisation(df)
-    t = t[t.peaks.map(lambda p: 'copy_on_device' in p)]
+    t = _keep(t, 'peaks', lambda p: 'copy_on_device' in p)
     if t.empty: raise NotMeasured("records that hold the machine's copy bandwidth.")
     first = t.iloc[0]
     shape = lambda r: (int(r.batch_size), int(r.channels), int(r.image_size), int(r.image_size))

@@ -64,6 +64,10 @@ def test_hostile_records(spoils):
     assert html and not any('<script>' in t or '<img' in t for t in html)
 
 
+def test_shares_of_the_rows_alone():
+    assert all(made([dict(r, trial=dict(r['trial'], train_fraction=0.5)) for r in RECORDS]))
+
+
 @pytest.mark.parametrize('field, value', [('id', ATTACK), ('unknown', ATTACK), ('status', 7), ('classes', ATTACK), ('history', [ATTACK]),
                                           ('confusion', 'x'), ('machine', ATTACK), ('metrics', [1]), ('phases', ATTACK), ('peaks', [1])])
 def test_one_field_of_every_record(field, value):
