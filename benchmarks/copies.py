@@ -8,7 +8,7 @@ from side_by_side import header
 from dl_ops_bench.data import load, loaders, split_for
 from dl_ops_bench.hardware import copy_table, resolve_device
 from dl_ops_bench.timer import Stopwatch
-from dl_ops_bench.train import Training, train_epoch, warm_up
+from dl_ops_bench.train import Training, train_epoch
 from dl_ops_bench.trial import Trial
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -30,7 +30,7 @@ for batch_size in (16, 128, 1024):
     arms = dict(pageable=host, resident=[(x.to(device), y.to(device)) for x, y in host])
     if device == 'cuda': arms['pinned'] = [(x.pin_memory(), y.pin_memory()) for x, y in host]
     training = Training(trial, ls)
-    warm_up(training)
+    training.warm_up()
     for i in range(args.rounds + 1):
         for name, batches in arms.items():
             with Stopwatch(device) as clock: train_epoch(training.model, batches, training.opt, trial, training.scaler, training.phases)

@@ -4,15 +4,16 @@
 
 # %% auto #0
 __all__ = ['SHA256', 'TORCHVISION', 'EVAL_BATCH', 'data_dir', 'raw_dir', 'verify', 'prepare', 'Images', 'load', 'show_images',
-           'Split', 'split', 'split_for', 'pixel_statistics', 'transform', 'ImageRows', 'Loaders', 'loaders']
+           'Split', 'split', 'split_for', 'pixel_statistics', 'transform', 'ImageRows', 'to_input', 'DeviceBatches',
+           'Loaders', 'loaders']
 
 # %% ../nbs/01_data.ipynb #675225ab
 import hashlib, os
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
-import matplotlib.pyplot as plt, numpy as np, torch
+import matplotlib.pyplot as plt, numpy as np, torch, torch.nn.functional as F
 from fastcore.xdg import xdg_cache_home
 from PIL import Image
 from sklearn.datasets import load_digits
@@ -220,13 +221,53 @@ def _loader(dataset, trial, batch_size, shuffle=False):
     return DataLoader(dataset, batch_size, shuffle=shuffle, num_workers=trial.workers, generator=torch.Generator(),
                       pin_memory=trial.pin_memory and torch.cuda.is_available(), persistent_workers=trial.workers > 0)
 
+# %% ../nbs/01_data.ipynb #6fde3618
+def to_input(x,          # pixels, uint8, shape (batch, 1, height, width)
+             image_size, # height and width after resizing
+             channels,   # 1, or 3 equal ones
+             mean,       # of pixels in [0, 1]
+             std,        # their standard deviation
+            )->torch.Tensor: # normalised, shape (batch, channels, image_size, image_size)
+    "A batch of bytes as a network's input, made where the bytes are."
+    x, resize = x.float(), partial(F.interpolate, mode='bilinear', antialias=True)
+    if x.shape[-1] != image_size:      # first the width, then the height, bytes in between, as pictures are resized
+        x = resize(x, (x.shape[-2], image_size)).add_(0.5).floor_()
+        x = resize(x, (image_size, image_size)).add_(0.5).floor_()
+    return x.div_(255*std).sub_(mean/std).repeat(1, channels, 1, 1)
+
+# %% ../nbs/01_data.ipynb #3d090370
+class DeviceBatches:
+    "Batches made from bytes that lie on the device; the same rows in the same order as a `DataLoader` with the same seed."
+    def __init__(self,
+                 images,        # an `Images`
+                 rows,          # which rows
+                 trial,         # a `Trial`: batch_size, image_size, channels and device count
+                 mean, std,     # of training pixels in [0, 1]
+                 shuffle=False, # whether each pass has an order of its own, from `generator`; else large batches in order
+                ):
+        self.x = torch.from_numpy(np.ascontiguousarray(images.x[rows]))[:, None].to(trial.device)
+        self.y = torch.from_numpy(images.y[rows]).to(trial.device)
+        self.batch_size = trial.batch_size if shuffle else EVAL_BATCH if trial.device == 'cpu' else 8*EVAL_BATCH
+        self.dataset, self.shuffle, self.generator = range(len(rows)), shuffle, torch.Generator()
+        self.to_input = lambda x: to_input(x, trial.image_size, trial.channels, mean, std)
+
+    def __len__(self): return -(-len(self.dataset)//self.batch_size)
+
+    def order(self):
+        "Row numbers of one pass, on the host: PyTorch's own sampler draws them."
+        return next(iter(DataLoader(self.dataset, len(self.dataset), shuffle=self.shuffle, generator=self.generator)))
+
+    def __iter__(self):
+        order = self.order().to(self.x.device)
+        for rows in order.split(self.batch_size): yield self.to_input(self.x[rows]), self.y[rows]
+
 # %% ../nbs/01_data.ipynb #960f41bd
 @dataclass(frozen=True, eq=False)
 class Loaders:
     "Batches for the three jobs, and what normalised them."
-    train: DataLoader  # shuffled, the trial's batch size
-    valid: DataLoader  # in order, `EVAL_BATCH`
-    test: DataLoader   # in order, `EVAL_BATCH`
+    train: object      # shuffled, the trial's batch size: a `DataLoader` or `DeviceBatches`
+    valid: object      # in order, in large batches
+    test: object       # in order, in large batches
     mean: float        # of training pixels in [0, 1]
     std: float         # of training pixels in [0, 1]
 
@@ -240,8 +281,11 @@ def loaders(trial,   # a `Trial`
             images,  # its data set
             rows,    # its `Split`
            )->Loaders:
-    "Everything a training needs to be fed, the plain way."
+    "Everything a training needs to be fed, the plain way or the device's."
     mean, std = pixel_statistics(images.x, rows.train)
+    if trial.loader == 'device':
+        made = [DeviceBatches(images, r, trial, mean, std, shuffle=not i) for i, r in enumerate((rows.train, rows.valid, rows.test))]
+        return Loaders(*made, mean, std)
     tfm = transform(trial.image_size, trial.channels, mean, std)
     parts = [ImageRows(images, r, tfm) for r in (rows.train, rows.valid, rows.test)]
     batch = [trial.batch_size, EVAL_BATCH, EVAL_BATCH]

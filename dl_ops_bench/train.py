@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['HALF', 'CLOCK', 'SAVE_EVERY_S', 'make_optimizer', 'autocast', 'train_epoch', 'Scores', 'evaluate', 'Diverged',
-           'Training', 'warm_up', 'run_epoch', 'phase_breakdown', 'determinism', 'pack', 'unpack', 'OutOfTime',
-           'time_limit', 'NoCheckpoint', 'fit', 'run_trial']
+           'Training', 'run_epoch', 'determinism', 'threads', 'pack', 'unpack', 'OutOfTime', 'time_limit',
+           'NoCheckpoint', 'fit', 'run_trial']
 
 # %% ../nbs/06_train.ipynb #836fa78b
 import copy, io, math, time
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np, torch, torch.nn.functional as F
+from fastcore.basics import patch
 from sklearn.metrics import confusion_matrix
 
 from .data import loaders, split_for
@@ -121,15 +122,24 @@ class Training:
         self.scaler = torch.amp.GradScaler(t.device, enabled=t.amp == 'fp16')
         self.phases = PhaseTimer(t.device, enabled=False)
 
+    def epoch(self, batches): "One pass over `batches`; their mean loss."; return train_epoch(self.model, batches, self.opt, self.trial, self.scaler, self.phases)
+    def scored(self): "The model whose predictions count."; return self.model
+    def evaluate(self, batches): "Scores of that model on `batches`."; return evaluate(self.scored(), batches, self.trial)
+    def more_state(self): "What a checkpoint must keep beside weights and optimizer: nothing here."; return {}
+    def set_more_state(self, state): "Put back what `more_state` gave."
+
 # %% ../nbs/06_train.ipynb #3f706c44
-def warm_up(training, # a `Training`, left as it was
-           ):
-    "One step on zeros with a copy of the model, outside every clock."
+def _on_a_copy(training, batches, phases):
+    "Train a copy of the model on `batches` in the plain way."
     t, model = training.trial, copy.deepcopy(training.model)
-    batch = torch.zeros(min(t.batch_size, len(training.loaders.train.dataset)), t.channels, t.image_size, t.image_size)
-    labels = torch.zeros(len(batch), dtype=torch.long)
-    train_epoch(model, [(batch, labels)], make_optimizer(t, model.parameters()), t,
-                torch.amp.GradScaler(t.device, enabled=t.amp == 'fp16'), training.phases)
+    train_epoch(model, batches, make_optimizer(t, model.parameters()), t, torch.amp.GradScaler(t.device, enabled=t.amp == 'fp16'), phases)
+
+@patch
+def warm_up(self:Training):
+    "One step on zeros with a copy of the model, outside every clock."
+    t = self.trial
+    batch = torch.zeros(min(t.batch_size, len(self.loaders.train.dataset)), t.channels, t.image_size, t.image_size)
+    _on_a_copy(self, [(batch, torch.zeros(len(batch), dtype=torch.long))], self.phases)
 
 # %% ../nbs/06_train.ipynb #3a1436c4
 def run_epoch(training,                # a `Training`, moved on by one epoch
@@ -138,28 +148,26 @@ def run_epoch(training,                # a `Training`, moved on by one epoch
     "Train one epoch, then evaluate on the validation rows; raises `Diverged` if the loss isn't finite."
     t, epoch = training.trial, len(training.history) + 1
     with Monitor(t.device) as monitor, Stopwatch(t.device) as train_clock:
-        loss = train_epoch(training.model, progress(training.loaders.epoch(t.seed, epoch)), training.opt, t,
-                           training.scaler, training.phases)
+        loss = training.epoch(progress(training.loaders.epoch(t.seed, epoch)))
     row = dict(epoch=epoch, train_loss=loss if math.isfinite(loss) else None, train_s=train_clock.elapsed_s, **monitor.result)
     training.history.append(row)
     if not math.isfinite(loss): raise Diverged(f"the training loss became {loss} in epoch {epoch}")
-    with Stopwatch(t.device) as eval_clock: scores = evaluate(training.model, training.loaders.valid, t)
+    with Stopwatch(t.device) as eval_clock: scores = training.evaluate(training.loaders.valid)
     row.update(valid_loss=scores.loss, valid_accuracy_pct=scores.accuracy_pct, eval_s=eval_clock.elapsed_s)
     if training.best_row is None or row['valid_accuracy_pct'] > training.best_row['valid_accuracy_pct']:
         training.best_row = row
-        training.best = {k: v.detach().clone() for k, v in training.model.state_dict().items()}
+        training.best = {k: v.detach().clone() for k, v in training.scored().state_dict().items()}
     return row
 
 # %% ../nbs/06_train.ipynb #2ccfcdff
-def phase_breakdown(training,         # a `Training`, left as it was
+@patch
+def phase_breakdown(self:Training,
                     max_batches=None, # steps to take; None: a tenth of an epoch, from 3 to 30
                    )->dict:           # n_batches, and seconds: phase -> total over them
     "Seconds of each phase of some training steps on a copy of the model, outside every clock."
-    t, model, phases = training.trial, copy.deepcopy(training.model), PhaseTimer(training.trial.device)
-    n = max_batches or min(30, max(3, len(training.loaders.train)//10))
-    train_epoch(model, islice(training.loaders.epoch(t.seed, 1), n), make_optimizer(t, model.parameters()), t,
-                torch.amp.GradScaler(t.device, enabled=t.amp == 'fp16'), phases)
-    return dict(n_batches=len(phases.spans['forward']), seconds=phases.totals_s)
+    phases, n = PhaseTimer(self.trial.device), max_batches or min(30, max(3, len(self.loaders.train)//10))
+    _on_a_copy(self, islice(self.loaders.epoch(self.trial.seed, 1), n), phases)
+    return dict(n_batches=len(phases.spans['data']), seconds=phases.totals_s)
 
 # %% ../nbs/06_train.ipynb #de9a380e
 @contextmanager
@@ -174,11 +182,21 @@ def determinism(wanted, # whether only deterministic kernels may run
         torch.use_deterministic_algorithms(before)
         torch.backends.cudnn.benchmark = benchmark
 
+# %% ../nbs/06_train.ipynb #787de9f6
+@contextmanager
+def threads(wanted, # of PyTorch on the CPU; 0 leaves them as they are
+           ):
+    "Inside, PyTorch computes with that many threads."
+    before = torch.get_num_threads()
+    torch.set_num_threads(wanted or before)
+    try: yield
+    finally: torch.set_num_threads(before)
+
 # %% ../nbs/06_train.ipynb #130085ef
 def pack(training, # a `Training`
         )->bytes:
     "Everything that decides how `training` goes on, as bytes."
-    state = dict(trial=training.trial.id, model=training.model.state_dict(), opt=training.opt.state_dict(),
+    state = dict(trial=training.trial.id, more=training.more_state(), model=training.model.state_dict(), opt=training.opt.state_dict(),
                  scaler=training.scaler.state_dict(), rng=torch.get_rng_state(), history=training.history,
                  cuda_rng=torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
                  best=training.best, best_epoch=training.best_row and training.best_row['epoch'])
@@ -194,6 +212,7 @@ def unpack(training, # a `Training` of the same trial, changed in place
     s = torch.load(io.BytesIO(data), map_location=training.trial.device, weights_only=True)
     if s['trial'] != training.trial.id: raise ValueError(f"the checkpoint is of trial {s['trial']}, not {training.trial.id}")
     for name in ('model', 'opt', 'scaler'): getattr(training, name).load_state_dict(s[name])
+    training.set_more_state(s['more'])
     training.history, training.best = s['history'], s['best']
     training.best_row = next((r for r in s['history'] if r['epoch'] == s['best_epoch']), None)
     torch.set_rng_state(s['rng'].cpu())
@@ -227,13 +246,14 @@ SAVE_EVERY_S = 10.  # training that is cheaper to repeat than to write to disk a
 def fit(training,   # a `Training`, trained to its trial's end or as far as it gets
         progress,   # wraps the batches of an epoch
         checkpoint, # keeps the training between epochs
+        track,      # receives each epoch's row
        )->tuple:    # status and message
     "Go on from the checkpoint if there is one, train the epochs that are left, and say how it ended."
     if data := checkpoint.load(): unpack(training, data)
     saved = time.monotonic()
     try:
         while len(training.history) < training.trial.epochs:
-            run_epoch(training, progress)
+            track(run_epoch(training, progress))
             if time.monotonic() - saved >= SAVE_EVERY_S:
                 checkpoint.save(pack(training))
                 saved = time.monotonic()
@@ -254,8 +274,8 @@ def _energy(history):
 # %% ../nbs/06_train.ipynb #8b398695
 def _test_once(training, rows, n_classes):
     "Score the best epoch's weights on the test rows: metrics, confusion matrix, predictions, seconds."
-    training.model.load_state_dict(training.best)
-    with Stopwatch(training.trial.device) as clock: s = evaluate(training.model, training.loaders.test, training.trial)
+    training.scored().load_state_dict(training.best)
+    with Stopwatch(training.trial.device) as clock: s = training.evaluate(training.loaders.test)
     metrics = dict(accuracy_pct=s.accuracy_pct, loss=s.loss, best_epoch=training.best_row['epoch'],
                    valid_accuracy_pct=training.best_row['valid_accuracy_pct'], valid_loss=training.best_row['valid_loss'])
     arrays = dict(index=rows.test, y=s.y.astype(np.uint8), pred=s.pred.astype(np.uint8),
@@ -267,18 +287,23 @@ def run_trial(trial,                     # a `Trial`
               images,                    # its data set
               progress=lambda it: it,    # wraps the batches of an epoch, tqdm for example
               checkpoint=NoCheckpoint(), # keeps the training between epochs
+              track=lambda row: None,    # receives each epoch's row, for curves while it trains
+              training_class=Training,   # how it trains
              )->tuple:                   # parts of the record, and its predictions as arrays (None unless it is ok)
     "Train, choose the epoch by validation, score once on the test rows."
     rows, n_classes = split_for(trial, images), len(images.classes)
     check_batches(len(rows.train), trial.batch_size, trial.image_size, trial.stem)
     batches = loaders(trial, images, rows)
-    with determinism(trial.deterministic):
-        with Stopwatch(trial.device) as setup:
-            training = Training(trial, batches, n_classes)
-            warm_up(training)
-        status, message = fit(training, progress, checkpoint)
-    seconds = lambda key: sum(row.get(key, 0.) for row in training.history)
-    times = dict(setup_s=setup.elapsed_s, train_s=seconds('train_s'), eval_s=seconds('eval_s'))
+    with determinism(trial.deterministic), threads(trial.threads):
+        with Stopwatch(trial.device) as setup: training = training_class(trial, batches, n_classes)
+        with Stopwatch(trial.device) as warmup: training.warm_up()
+        status, message = fit(training, progress, checkpoint, track)
+        return _parts(training, rows, n_classes, status, message, dict(setup_s=setup.elapsed_s, warmup_s=warmup.elapsed_s))
+
+def _parts(training, rows, n_classes, status, message, times):
+    "What the record says of a training that has ended, and its predictions."
+    trial, batches, seconds = training.trial, training.loaders, lambda key: sum(row.get(key, 0.) for row in training.history)
+    times |= dict(train_s=seconds('train_s'), eval_s=seconds('eval_s'))
     metrics = dict(n_train=len(rows.train), n_valid=len(rows.valid), n_test=len(rows.test))
     parts = dict(status=status, message=message, history=training.history, metrics=metrics, confusion=None, times=times,
                  clock=CLOCK, phases=None, energy=_energy(training.history), flops=model_flops(trial),
@@ -286,4 +311,4 @@ def run_trial(trial,                     # a `Trial`
     if status != 'ok': return parts, None
     scores, parts['confusion'], arrays, times['test_s'] = _test_once(training, rows, n_classes)
     metrics.update(scores)
-    return parts | dict(phases=phase_breakdown(training)), arrays
+    return parts | dict(phases=training.phase_breakdown()), arrays

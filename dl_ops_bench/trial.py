@@ -37,7 +37,7 @@ CHOICES = dict(dataset=DATASETS, optimizer=tuple(OPTIMIZERS), device=tuple(AMP),
                stem=('imagenet', 'small'), split=('pooled', 'official'), loader=('torch', 'device'), engine=('sklearn', 'intel', 'cuml'),
                schedule=('constant', 'one_cycle'))
 RANGES = dict(lr=(1e-8, 10.), momentum=(0., 0.9999), batch_size=(1, 65536), epochs=(1, 1000), image_size=(8, 224),
-              data_fraction=(1e-4, 1.), train_fraction=(1e-4, 1.), workers=(0, 256), seed=(0, 2**31-1),
+              data_fraction=(1e-4, 1.), train_fraction=(1e-4, 1.), workers=(0, 256), threads=(0, 1024), seed=(0, 2**31-1),
               split_seed=(0, 2**31-1), C=(1e-6, 1e6), degree=(1, 10), label_smoothing=(0., 0.5), weight_decay=(0., 1.),
               crop=(0, 8), erase=(0, 16), averaging=(0., 0.99999))
 
@@ -70,7 +70,7 @@ def _applies(obj, name, applies, default, why):
     if applies and value is None: object.__setattr__(obj, name, default)
 
 # %% ../nbs/00_trial.ipynb #c2c405d8
-OFF = dict(recipe='plain', fused=False, step='eager', matmul_wgrad=False, schedule='constant', label_smoothing=0., weight_decay=0.,
+OFF = dict(recipe='plain', fused=False, step='eager', threads=0, matmul_wgrad=False, schedule='constant', label_smoothing=0., weight_decay=0.,
            nesterov=False, crop=0, flip=False, erase=0, averaging=0., tta=False)
 STEPS = {'cpu': ('eager', 'compile'), 'cuda': ('eager', 'compile', 'graph'), 'mps': ('eager',)}  # device: ways to run a step
 
@@ -138,6 +138,7 @@ class Trial(_Question):
     seed: int = 0                   # of the weights and of the order of batches
     fused: bool = False             # the optimizer updates all weights in one kernel
     step: str = 'eager'             # eager: kernel by kernel; compile: torch.compile; graph: a CUDA graph of the whole step
+    threads: int = 0                # of PyTorch on the CPU; 0: as many as it takes by itself
     matmul_wgrad: bool = False      # weight gradients of small maps as matrix products: for CPUs
     schedule: str = None            # of the learning rate: constant or one_cycle
     label_smoothing: float = None   # share of the target that is spread over all classes
