@@ -20,3 +20,10 @@ def header(what):
     f, v = fingerprint(), versions()
     print(f"{what}\n{f['cpu_model']}, {f['usable_cores']} cores, {[g['name'] for g in f['gpus']] or 'no GPU'}, {f['id']}; "
           f"torch {v['torch']}, {f['torch_threads']} threads, Python {v['python']}\n")
+
+
+def machine():
+    "What a table of figures says of where they were measured."
+    f, v = fingerprint(), versions()
+    return dict(id=f['id'], cpu=f['cpu_model'], cores=f['usable_cores'], gpus=[g['name'] for g in f['gpus']], torch=v['torch'], python=v['python'],
+                threads=f['torch_threads'])

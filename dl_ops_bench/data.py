@@ -270,6 +270,7 @@ class Loaders:
     test: object       # in order, in large batches
     mean: float        # of training pixels in [0, 1]
     std: float         # of training pixels in [0, 1]
+    height: int        # of the original images, in pixels
 
     def epoch(self, seed, number):
         "The training batches of epoch `number`, in the order that `seed` gives it."
@@ -285,8 +286,8 @@ def loaders(trial,   # a `Trial`
     mean, std = pixel_statistics(images.x, rows.train)
     if trial.loader == 'device':
         made = [DeviceBatches(images, r, trial, mean, std, shuffle=not i) for i, r in enumerate((rows.train, rows.valid, rows.test))]
-        return Loaders(*made, mean, std)
+        return Loaders(*made, mean, std, images.x.shape[1])
     tfm = transform(trial.image_size, trial.channels, mean, std)
     parts = [ImageRows(images, r, tfm) for r in (rows.train, rows.valid, rows.test)]
     batch = [trial.batch_size, EVAL_BATCH, EVAL_BATCH]
-    return Loaders(*(_loader(p, trial, b, shuffle=not i) for i, (p, b) in enumerate(zip(parts, batch))), mean, std)
+    return Loaders(*(_loader(p, trial, b, shuffle=not i) for i, (p, b) in enumerate(zip(parts, batch))), mean, std, images.x.shape[1])

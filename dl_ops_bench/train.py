@@ -27,10 +27,11 @@ from .trial import OPTIMIZERS, Trial
 # %% ../nbs/06_train.ipynb #e6fb12c6
 def make_optimizer(trial,   # a `Trial`
                    params,  # the model's parameters
+                   **options, # of the class in `torch.optim`, beside or instead of the trial's
                   )->torch.optim.Optimizer:
-    "The optimizer that `trial` names, with its learning rate and momentum."
+    "The optimizer that `trial` names, with its settings."
     cls, names = OPTIMIZERS[trial.optimizer]
-    return getattr(torch.optim, cls)(params, **{n: getattr(trial, n) for n in names})
+    return getattr(torch.optim, cls)(params, **{n: getattr(trial, n) for n in names} | options)
 
 # %% ../nbs/06_train.ipynb #1a084397
 HALF = {'off': None, 'fp16': torch.float16, 'bf16': torch.bfloat16}
