@@ -10,7 +10,7 @@ from side_by_side import header, machine
 from dl_ops_bench.data import load
 from dl_ops_bench.fast import WAY, check_step, ready, seconds_a_step
 from dl_ops_bench.flops import mfu_pct, model_flops
-from dl_ops_bench.hardware import peaks, resolve_device, supports_bf16
+from dl_ops_bench.hardware import peak_flops, peaks, resolve_device, supports_bf16
 from dl_ops_bench.stats import ratio_interval
 from dl_ops_bench.study import loader_workers
 from dl_ops_bench.timer import Measurement
@@ -43,8 +43,7 @@ def measured(plain, images, n_batches, rounds, with_compile):
         phases = tr.phase_breakdown(min(n_batches, 10))['seconds']
         rows.append(dict(model=t.model, batch_size=t.batch_size, image_size=t.image_size, way=name, n=faster.n, ms_per_step=1000*step_s.median, iqr_ms=1000*(step_s.iqr or 0),
                          images_per_s=t.batch_size/step_s.median, times_faster=faster.median, low=low, high=high,
-                         mfu_pct=mfu_pct(model_flops(t)['training_step'], t.batch_size, step_s.median,
-                                         peak['matmul_fp32' if t.amp == 'off' else f'matmul_{t.amp}']['median']),
+                         mfu_pct=mfu_pct(model_flops(t)['training_step'], t.batch_size, step_s.median, peak_flops(peak, t.amp)),
                          **{f'{k}_pct': 100*v/sum(phases.values()) for k, v in phases.items()}))
     return rows
 

@@ -287,7 +287,8 @@ def seconds_a_step(trainings, # warmed up, in any number
     for i in range(rounds):
         for k in list(range(len(trainings)))[::1 if i % 2 == 0 else -1]:
             tr = trainings[k]
-            batches = tr.augment.batches(tr.loaders.epoch(tr.trial.seed, 1), len(tr.loaders.train.dataset), 1)
+            batches = iter(tr.augment.batches(tr.loaders.epoch(tr.trial.seed, 1), len(tr.loaders.train.dataset), 1))
+            next(batches)                      # an epoch's start, which draws the order of all rows, isn't a step's cost
             with undone(tr), Stopwatch(tr.trial.device) as clock:
                 n = sum(1 for _ in tr.passes(islice(batches, n_batches), tr.phases))
             found[k].append(clock.elapsed_s/n)

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['PACKAGES', 'cgroup_cores', 'usable_cores', 'present', 'resolve_device', 'cpu_flags', 'supports_bf16', 'cpu_model',
            'sockets', 'gpus', 'surroundings', 'machine_id', 'fingerprint', 'versions', 'NVMLEnergy', 'NVMLPower',
-           'PowercapEnergy', 'energy_counter', 'Monitor', 'matmul_rate', 'copy_rate', 'copy_table', 'measure_peaks',
-           'peaks']
+           'PowercapEnergy', 'energy_counter', 'Monitor', 'matmul_rate', 'conv_rate', 'peak_flops', 'copy_rate',
+           'copy_table', 'measure_peaks', 'peaks']
 
 # %% ../nbs/03_hardware.ipynb #72770f2a
 import hashlib, json, math, os, platform, re, sys, threading, time
@@ -278,6 +278,30 @@ def matmul_rate(device,         # cpu, cuda or mps
     m = measure(lambda: a @ b, device, repeats, warmup=2, includes=f'one {n} x {n} product')
     return Measurement(tuple(2*n**3/s for s in m.samples), 'FLOP/s', m.includes)
 
+# %% ../nbs/03_hardware.ipynb #b65016c2
+def conv_rate(device,         # cpu, cuda or mps
+              dtype,          # a `torch.dtype`
+              channels=256,   # in and out
+              image_size=32,  # height and width of the maps
+              batch_size=None, # None: large enough for the device
+              repeats=5,      # samples
+             )->Measurement:  # FLOP/s, 2 FLOPs per multiply-add
+    "Rate of a 3 x 3 convolution, channels last."
+    n = batch_size or (16 if device == 'cpu' else 512)
+    x = torch.rand(n, channels, image_size, image_size, device=device).to(dtype, memory_format=torch.channels_last)
+    w = torch.rand(channels, channels, 3, 3, device=device).to(dtype, memory_format=torch.channels_last)
+    m = measure(lambda: torch.conv2d(x, w, padding=1), device, repeats, warmup=2, includes=f'one convolution of {n} x {channels} maps of {image_size} x {image_size}')
+    return Measurement(tuple(2*n*image_size**2*9*channels**2/s for s in m.samples), 'FLOP/s', m.includes)
+
+# %% ../nbs/03_hardware.ipynb #397ecd58
+def peak_flops(rates, # from `peaks`
+               amp,   # off, fp16 or bf16
+              )->float: # FLOP/s; nan where nothing was measured
+    "The best rate of computing that was measured in a precision."
+    kind = 'fp32' if amp == 'off' else amp
+    found = [m['median'] for k, m in (rates or {}).items() if k in (f'matmul_{kind}', f'conv_{kind}')]
+    return max(found, default=float('nan'))
+
 # %% ../nbs/03_hardware.ipynb #4b5b09fb
 def copy_rate(source,        # device that holds the data
               target,        # device that it goes to
@@ -316,10 +340,9 @@ def copy_table(device,                               # cpu, cuda or mps
 # %% ../nbs/03_hardware.ipynb #3248a13a
 def measure_peaks(device, # cpu, cuda or mps
                  )->dict: # name -> `Measurement`
-    "Peak rates of `device`: matrix products in each precision it has, and copies."
-    out = {'matmul_fp32': matmul_rate(device, torch.float32)}
-    if supports_bf16(device): out['matmul_bf16'] = matmul_rate(device, torch.bfloat16)
-    if device != 'cpu': out['matmul_fp16'] = matmul_rate(device, torch.float16)
+    "Peak rates of `device`: products and convolutions in each precision it has, and copies."
+    kinds = dict(fp32=torch.float32) | (dict(bf16=torch.bfloat16) if supports_bf16(device) else {}) | (dict(fp16=torch.float16) if device != 'cpu' else {})
+    out = {f'{name}_{k}': rate(device, dtype) for k, dtype in kinds.items() for name, rate in (('matmul', matmul_rate), ('conv', conv_rate))}
     out['copy_on_device'] = copy_rate(device, device)
     if device != 'cpu': out['copy_to_device_pageable'] = copy_rate('cpu', device)
     if device == 'cuda': out['copy_to_device_pinned'] = copy_rate('cpu', device, pinned=True)
@@ -330,7 +353,7 @@ def peaks(device,        # cpu, cuda or mps
           again=False,   # measure even if a cached value is there
          )->dict:        # name -> dict(median, iqr, n, unit, includes)
     "Peak rates of this machine, measured once and cached."
-    path = xdg_cache_home()/'dl_ops_bench'/f"peaks-{fingerprint()['id']}-{device}-torch{torch.__version__}.json"
+    path = xdg_cache_home()/'dl_ops_bench'/f"rates-{fingerprint()['id']}-{device}-torch{torch.__version__}.json"
     try:
         if not again: return json.loads(path.read_text())
     except (OSError, ValueError): pass      # not there yet, or damaged: measure

@@ -123,12 +123,12 @@ def kernel_matrix(x,       # rows, shape (n, features)
                  ):
     "The kernel of each row of `x` with each of `s`, shape (n, m), through one matrix product."
     k = x @ s.T
-    if kernel == 'poly': return (gamma*k)**degree
-    k *= 2
-    k -= (x*x).sum(1)[:, None]
-    k -= (s*s).sum(1)           # now minus the squared distances
-    k *= gamma
-    return np.exp(k, out=k)
+    if kernel == 'rbf':
+        k *= 2
+        k -= (x*x).sum(1)[:, None]
+        k -= (s*s).sum(1)           # now minus the squared distances
+    k *= gamma                      # in place: the matrix is large
+    return np.exp(k, out=k) if kernel == 'rbf' else k**degree
 
 # %% ../nbs/09_svm.ipynb #be46e0db
 class Votes(ClassifierMixin, BaseEstimator):
@@ -158,10 +158,11 @@ class Votes(ClassifierMixin, BaseEstimator):
                 block=1000, # rows at a time
                ):
         "The class that wins most pairs; of equals, the first, as libsvm has it."
-        i, j = np.array(list(combinations(range(len(self.classes_)), 2))).T
-        d = np.concatenate([self.decide(x[b:b + block]) for b in range(0, len(x), block)])
-        winner = np.where(d > 0, i, j)
-        return self.classes_[np.stack([(winner == c).sum(1) for c in range(len(self.classes_))], 1).argmax(1)]
+        n = len(self.classes_)
+        i, j = np.array(list(combinations(range(n), 2))).T
+        first, second = np.eye(n)[i], np.eye(n)[j]      # a pair's vote for either of its classes
+        wins = np.concatenate([self.decide(x[b:b + block]) > 0 for b in range(0, len(x), block)])
+        return self.classes_[(wins @ first + ~wins @ second).argmax(1)]
 
 # %% ../nbs/09_svm.ipynb #230ab798
 def _version(engine):
