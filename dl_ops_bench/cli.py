@@ -43,7 +43,7 @@ Data = Annotated[Optional[Path], typer.Option('--data', help="Data directory [de
     "  dl-ops-bench run paper --device cuda --engine slurm --slurm slurm_partition=gpu --slurm gpus_per_node=1 --slurm timeout_min=60")
 def run(
     preset: Annotated[str, typer.Argument(help="quick (digits, 2 minutes on 2 cores), lab (a twelfth of MNIST and FashionMNIST), "
-                                               "paper (all of both) or hardware (three depths on the CPU and the GPU, minutes)")],
+                                               "paper (all of both), hardware (three depths on the CPU and the GPU, minutes) or record (a recipe for time to accuracy)")],
     out: Annotated[Optional[Path], typer.Option(help="Directory for records and report [default: dl-ops-results/PRESET]")] = None,
     data: Data = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = 'auto',
@@ -52,6 +52,9 @@ def run(
     retry: Annotated[str, typer.Option(help="Run these again: any of oom,error,diverged,timeout,stale, separated by commas")] = '',
     time_limit: Annotated[Optional[float], typer.Option(metavar='MINUTES', help="Of each trial; one that takes longer is recorded as timeout")] = None,
     per_device: Annotated[int, typer.Option(metavar='N', help="Trials at once on a device, where only their accuracy is wanted; timed ones stay alone")] = 1,
+    fast: Annotated[bool, typer.Option('--fast', help="Run trainings whose time isn't reported in the fastest way this machine has; a short measurement chooses it")] = False,
+    dry_run: Annotated[bool, typer.Option('--dry-run', help="List the trials with a forecast of their time from a short measurement, and run nothing")] = False,
+    track: Annotated[Optional[str], typer.Option(help="Write curves while training, for: tensorboard")] = None,
     engine: Annotated[str, typer.Option(help="local (a child process, one trial after the other), here (this process) or slurm")] = 'local',
     slurm: Annotated[Optional[List[str]], typer.Option(metavar='KEY=VALUE', help="Option of submitit for --engine slurm, such as "
         "slurm_partition=gpu, gpus_per_node=1, timeout_min=60, cpus_per_task=8, slurm_account=lab; repeatable")] = None,
@@ -67,9 +70,29 @@ def run(
     if engine != 'slurm' or device == 'auto': device = hardware.resolve_device(device)     # else it is the nodes' matter
     trials = study.trials_of(preset, device, seeds, changes)
     out = out or Path('dl-ops-results')/preset
+    if track:
+        allowed('track', track, tuple(study.TRACKERS))
+        study.TRACKERS[track](out, trials[0])           # says now if it isn't installed
+    if dry_run: return _forecast(trials, data)
+    if fast:
+        study.check(trials, data, devices=engine != 'slurm')
+        trials = study.faster(trials, out, data, typer.echo)
     typer.echo(f'{preset}: {len(trials)} trials on {device}; records go to {out}')
     _run_and_report(trials, out, dict(root=data, retry=again, engine=_engine(engine, out, slurm or []),
-        limit_s=time_limit and 60*time_limit, per_device=per_device, about=dict(preset=preset, device=device, seeds=seeds, settings=changes)))
+        limit_s=time_limit and 60*time_limit, per_device=per_device, track=track,
+        about=dict(preset=preset, device=device, seeds=seeds, settings=changes, fast=fast)))
+
+def _forecast(trials, data):
+    "Print a study's trials with about how long each will take."
+    from dl_ops_bench import study
+    study.check(trials, data)
+    seconds = study.forecast_s(trials, data)
+    for t, s in zip(trials, seconds): typer.echo(f'{study.describe(t)}: about {_span(s)}')
+    typer.echo(f'{len(trials)} trials, about {_span(sum(seconds))} one after the other on this machine: a forecast from a few steps, good to a factor of two')
+
+def _span(seconds):
+    "Seconds in a reader's unit."
+    return f'{seconds:.0f} s' if seconds < 100 else f'{seconds/60:.0f} min' if seconds < 6000 else f'{seconds/3600:.1f} h'
 
 # %% ../nbs/15_cli.ipynb #35e8cab2
 def _engine(name, out, options):

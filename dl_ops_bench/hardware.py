@@ -143,7 +143,7 @@ def fingerprint()->dict:
     return dict(_fingerprint())
 
 # %% ../nbs/03_hardware.ipynb #7bdc0123
-PACKAGES = ('torch', 'torchvision', 'numpy', 'scikit-learn', 'pandas', 'scipy', 'statsmodels')
+PACKAGES = ('torch', 'torchvision', 'numpy', 'scikit-learn', 'scikit-learn-intelex', 'pandas', 'scipy', 'statsmodels')
 
 def _version(package):
     try: return version(package)

@@ -76,6 +76,7 @@ def runs(df,    # records, from `store.read_frame`
         n=('id', 'size'), **{k: (v, list) for k, v in lists.items()}, **{c: (c, 'mean') for c in ('accuracy_pct', 'valid_accuracy_pct')},
         **{c: (c, 'median') for c in ('time_s', 'energy_j', 'n_support', 'predict_s')},
         **{c: (c, 'first') for c in first}).reset_index()
+    out['machine'] = out.machine.fillna('unknown machine')
     out['low_pct'], out['high_pct'] = zip(*(interval(a, n) for a, n in zip(out.accuracies, out.n_test)))
     return out.sort_values([c for c in MAIN if c in out], kind='stable', ignore_index=True)
 
@@ -268,9 +269,9 @@ def _agree_pct(a, b):
     x, y = _classes_of(a), _classes_of(b)
     return 100*float((x == y).mean()) if x is not None and y is not None and x.index.equals(y.index) else np.nan
 
-def _compared(r, field, plainest):
-    "(row, plainest row) for all rows of settings that were run with several values of `field` on one machine."
-    by = [s for s in _settings(Trial if r.kind_of.iloc[0] == 'resnet' else SVMTrial) if s not in field]
+def _compared(r, cls, fields, plainest):
+    "(row, plainest row) for all rows of settings that were run with several values of `fields` on one machine."
+    by = [s for s in _settings(cls) if s not in fields]
     for _, g in r.groupby(by, dropna=False, sort=False):
         g = g.loc[plainest(g).sort_values(kind='stable').index]
         if len(g) > 1: yield from ((row, g.iloc[0]) for _, row in g.iterrows())
@@ -280,9 +281,9 @@ ENGINES = ('sklearn', 'intel', 'cuml')      # the plainest first
 
 def engines_table(df): # records
     "The same support vector machine by several engines: times, ratios to scikit-learn's, and whether they agree."
-    r = runs(df, 'svm').assign(kind_of='svm')
-    r = r[r.n_train == r.groupby(['machine', 'dataset', 'model', 'data_fraction']).n_train.transform('max')]
-    rows = [_engine_row(e, base) for e, base in _compared(r, ('engine',), lambda g: g.engine.map(ENGINES.index))]
+    r = runs(df, 'svm')
+    r = r[r.n_train == r.groupby(['machine', 'dataset', 'model', 'data_fraction'], dropna=False).n_train.transform('max')]
+    rows = [_engine_row(e, base) for e, base in _compared(r, SVMTrial, ('engine',), lambda g: g.engine.map(ENGINES.index))]
     if not rows: raise NotMeasured('a classical model fitted by two engines (engine=intel or cuml beside sklearn) on one machine.')
     t = pd.DataFrame(rows).reset_index(drop=True)
     t = _ends(t, fit_s=t.times_s.map(times_interval), predict_s=t.predicts_s.map(times_interval), fit_speedup=t.fit_ends, predict_speedup=t.predict_ends)
@@ -495,6 +496,16 @@ def accuracy_figure(df): # records
                              f'({t.low_pct:.2f} to {t.high_pct:.2f}).' for t in tops.itertuples()))
     return fig
 
+# %% ../nbs/13_report.ipynb #a9b440c4
+def _cells(ax, values, text, across, down, **style):
+    "A grid of coloured cells, each with its text in black or white, whichever can be read on it."
+    values = np.asarray(values, float)
+    low, high = np.nanmin(values), np.nanmax(values)
+    ax.imshow(values, cmap='cividis', vmin=low, vmax=high if high > low else low + 1)
+    for (i, j), v in np.ndenumerate(values):
+        if v == v: ax.text(j, i, text[i][j], ha='center', va='center', color='k' if high > low and v > (low + high)/2 else 'w', **style)
+    ax.set(xticks=range(len(across)), xticklabels=across, yticks=range(len(down)), yticklabels=down)
+
 # %% ../nbs/13_report.ipynb #b78e347d
 def heatmap_figure(df): # records
     "Figure 2: test accuracy by optimizer, batch size and learning rate, a panel a data set and model."
@@ -509,9 +520,8 @@ def heatmap_figure(df): # records
     for ax, (_, p) in zip(axes, t.groupby('panel', sort=False)):
         cells, arms = (p.pivot_table(index='row', columns='lr', values=v) for v in ('accuracy_pct', 'arm'))
         text = np.array([[f'{a:.2f}\n±{b:.2f}' for a, b in zip(*rows)] for rows in zip(cells.values, arms.values)])
-        sns.heatmap(cells, annot=text, fmt='', cmap='cividis', cbar=False, ax=ax, annot_kws=dict(fontsize=8))
-        ax.set(xlabel='learning rate', ylabel='')
-        ax.tick_params(axis='y', rotation=0)
+        _cells(ax, cells.values, text, [f'{lr:g}' for lr in cells.columns], cells.index, fontsize=8)
+        ax.set(xlabel='learning rate', aspect='auto')
         ax.title.set_fontsize(8)
     low, high = t.loc[t.accuracy_pct.idxmin()], t.loc[t.accuracy_pct.idxmax()]
     fig.set_label(f'Test accuracy (%) of each setting, with half the width of its 95 % interval; {_of_n(t.n)}. ' + ' '.join(
@@ -584,8 +594,8 @@ def confusion_figure(df): # records
         c = np.array(b.confusion, float)
         share = 100*c/c.sum(1, keepdims=True).clip(1)
         text = np.where(share >= 0.5, np.char.mod('%.0f', share), '')
-        sns.heatmap(share, annot=text, fmt='', cmap='cividis', cbar=False, square=True, ax=ax, annot_kws=dict(fontsize=7),
-                    xticklabels=b.classes, yticklabels=b.classes)
+        _cells(ax, share, text, b.classes, b.classes, fontsize=7)
+        ax.tick_params(axis='x', rotation=90)
         ax.set(xlabel='predicted')
         _ylabel(ax, 'true')
         wrong = share - np.diag(np.diag(share))
@@ -747,7 +757,7 @@ def phases_figure(df): # records
     t = _keep(t, 'phases', lambda p: isinstance(p, dict) and sum(p['seconds'].values()) > 0)
     if t.empty: raise NotMeasured('a ResNet trial whose record has a phase breakdown.')
     t = _one_way(t, 'far')
-    t = t.loc[t.groupby(['machine', 'device', 'dataset', 'model']).valid_accuracy_pct.idxmax().dropna()]
+    t = t.loc[t.groupby(['machine', 'device', 'dataset', 'model'], dropna=False).valid_accuracy_pct.idxmax().dropna()]
     if t.empty: raise NotMeasured('a ResNet trial with a phase breakdown and a validation accuracy.')
     fig, (ax,) = _panels(["share of a step's time"], width=6, height=0.5*len(t) + 1.4)
     shares = pd.DataFrame([{k: 100*v/sum(p['seconds'].values()) for k, v in p['seconds'].items()} for p in t.phases]).reindex(columns=PHASES).fillna(0)
@@ -880,8 +890,8 @@ def _without(full, x, what):
 # %% ../nbs/13_report.ipynb #20bb8516
 def ways_table(df): # records
     "The same training run in different ways on one machine: time of an epoch, speed-up over the plainest way, and whether the accuracies agree."
-    r = runs(df, 'resnet').dropna(subset='time_s').assign(kind_of='resnet')
-    rows = [_way_row(w, base) for w, base in _compared(r, WAYS, lambda g: _far(g, 'off') - (g.n > 1)*0.5)]
+    r = runs(df, 'resnet').dropna(subset='time_s')
+    rows = [_way_row(w, base) for w, base in _compared(r, Trial, WAYS, lambda g: _far(g, 'off') - (g.n > 1)*0.5)]
     if not rows: raise NotMeasured(f"one training run in two ways on one machine; ways are {', '.join(WAYS)}.")
     t = pd.DataFrame(rows)
     t = _ends(t, epoch_s=t.epoch_ends, speedup=t.speedup_ends, difference_pct=t.difference_ends)
@@ -992,7 +1002,8 @@ def show(part,       # a table or figure function of this module
     "Display what `part` makes of the records, or which trials it lacks."
     try: made = part(df)
     except NotMeasured as e:
-        return display(HTML(f'<p class="missing"><strong>Not measured.</strong> Lacking: {escape(str(e))}</p>'))
+        what = (caption or part.__doc__).rstrip('.')
+        return display(HTML(f'<p class="missing"><strong>Not measured: {escape(what)}.</strong> Lacking: {escape(str(e))}</p>'))
     if isinstance(made, str): return display(HTML(made))
     if isinstance(made, pd.DataFrame): return display(HTML(table_html(made, caption or part.__doc__)))
     answer = made.get_label()

@@ -237,7 +237,8 @@ PARTS = dict(  # column -> where it lies in a record
     energy_source='energy.energy_source', energy_reason='energy.energy_reason', forward_flops='flops.forward',
     training_flops='flops.training_step', parameters='flops.parameters', split_sha256='data.split_sha256',
     data_sha256='data.sha256', cpu='machine.cpu_model', torch='versions.torch', version='package.version',
-    commit='package.commit', phases='phases', peaks='peaks')
+    commit='package.commit', phases='phases', peaks='peaks', library='engine.library', library_version='engine.version',
+    engine_fallback='engine.fallback')
 WHOLE = ('id', 'kind', 'status', 'message', 'history', 'confusion', 'classes', 'started', 'finished')
 
 def _dig(record, path):
@@ -269,7 +270,7 @@ def _peaks(v):
 SHAPES = dict(history=_history, confusion=_confusion, phases=_phases, peaks=_peaks,
               classes=lambda v: [str(c) for c in v] if isinstance(v, (list, tuple)) else [],
               id=str, status=str, **dict.fromkeys(('message', 'machine', 'cpu', 'torch', 'version', 'commit', 'started', 'finished', 'energy_source',
-                                                   'energy_reason', 'data_sha256', 'split_sha256'), lambda v: v if isinstance(v, str) else None))
+                                                   'energy_reason', 'data_sha256', 'split_sha256', 'library', 'library_version', 'engine_fallback'), lambda v: v if isinstance(v, str) else None))
 
 # %% ../nbs/10_store.ipynb #17fde164
 def row(record,          # as read from a file
@@ -279,7 +280,7 @@ def row(record,          # as read from a file
     pick = lambda key: record.get(key) if isinstance(record.get(key), dict) else {}
     r = pick('metrics') | (OFF if record.get('kind') == 'resnet' else {}) | pick('trial') | {k: record.get(k) for k in WHOLE} | {c: _dig(record, p) for c, p in PARTS.items()}
     r |= {c: shaped(r.get(c)) for c, shaped in SHAPES.items()}
-    if r['kind'] == 'svm': r['time_s'], r['device'] = _dig(record, 'times.fit_s'), 'cpu'
+    if r['kind'] == 'svm': r['time_s'], r['device'] = _dig(record, 'times.fit_s'), 'cuda' if _dig(record, 'engine.device') == 'cuda' else 'cpu'
     if record.get('shared', 1) != 1: r['time_s'] = None       # it had to share its device: no time of its own
     name, gpus = record.get('predictions'), _dig(record, 'machine.gpus') or []
     return r | dict(
