@@ -15,6 +15,16 @@ def ratio(a, b, device='cpu', rounds=7, warmup=1):
             Measurement(tuple(y/x for x, y in zip(seconds[a], seconds[b])), 'times'))
 
 
+def in_turns(arms, rounds):
+    "Each arm's own measurements, as `Measurement`s: A B C, then C B A, after a round that isn't counted."
+    found = {name: [] for name in arms}
+    for i in range(rounds + 1):
+        for name in list(arms)[::1 if i % 2 == 0 else -1]:
+            value = arms[name]()
+            if i: found[name].append(value)
+    return {name: Measurement(tuple(v)) for name, v in found.items()}
+
+
 def header(what):
     "What is measured, and on which machine."
     f, v = fingerprint(), versions()

@@ -6,7 +6,7 @@
 __all__ = ['app', 'data_app', 'Data', 'Names', 'main', 'run', 'report', 'status', 'flops', 'env', 'verify', 'prepare']
 
 # %% ../nbs/15_cli.ipynb #2122abaf
-import json, signal, sys
+import json, os, shlex, signal, sys
 from pathlib import Path
 from typing import Annotated, List, Optional
 
@@ -25,6 +25,7 @@ app.add_typer(data_app, name='data')
 def main(args=None, # words of the command line; None: those of this process
         ):
     "The command `dl-ops-bench`: run it and exit; a user's mistake is one line and exit code 2."
+    os.environ['DL_OPS_BENCH_COMMAND'] = shlex.join(['dl-ops-bench', *(sys.argv[1:] if args is None else args)])    # for the records
     try: app(args, prog_name='dl-ops-bench')
     except InputError as e:
         print(f'error: {e}', file=sys.stderr)
@@ -49,6 +50,7 @@ def run(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = 'auto',
     seeds: Annotated[int, typer.Option(help="Repeats of each trial that chance plays a part in")] = 1,
     settings: Annotated[Optional[List[str]], typer.Option('--set', metavar='KEY=VALUE', help="Change a setting; repeatable")] = None,
+    only: Annotated[Optional[str], typer.Option(metavar='KIND', help="Trials of one kind alone: resnet or svm")] = None,
     retry: Annotated[str, typer.Option(help="Run these again: any of oom,error,diverged,timeout,stale, separated by commas")] = '',
     time_limit: Annotated[Optional[float], typer.Option(metavar='MINUTES', help="Of each trial; one that takes longer is recorded as timeout")] = None,
     per_device: Annotated[int, typer.Option(metavar='N', help="Trials at once on a device, where only their accuracy is wanted; timed ones stay alone")] = 1,
@@ -68,7 +70,7 @@ def run(
     from dl_ops_bench import hardware, study
     again = [allowed('retry', r, study.RETRY) for r in retry.split(',') if r]
     if engine != 'slurm' or device == 'auto': device = hardware.resolve_device(device)     # else it is the nodes' matter
-    trials = study.trials_of(preset, device, seeds, changes)
+    trials = study.trials_of(preset, device, seeds, changes, only)
     out = out or Path('dl-ops-results')/preset
     if track:
         allowed('track', track, tuple(study.TRACKERS))
@@ -80,7 +82,7 @@ def run(
     typer.echo(f'{preset}: {len(trials)} trials on {device}; records go to {out}')
     _run_and_report(trials, out, dict(root=data, retry=again, engine=_engine(engine, out, slurm or []),
         limit_s=time_limit and 60*time_limit, per_device=per_device, track=track,
-        about=dict(preset=preset, device=device, seeds=seeds, settings=changes, fast=fast)))
+        about=dict(preset=preset, device=device, seeds=seeds, settings=changes, fast=fast, only=only)))
 
 def _forecast(trials, data):
     "Print a study's trials with about how long each will take."

@@ -77,7 +77,7 @@ STEPS = {'cpu': ('eager', 'compile'), 'cuda': ('eager', 'compile', 'graph'), 'mp
 # %% ../nbs/00_trial.ipynb #92dcdb34
 RECIPES = {
     'plain': dict(lr=0.001),
-    'fast': dict(lr=0.1, schedule='one_cycle', label_smoothing=0.1, weight_decay=5e-4, nesterov=True, crop=2, flip=True, erase=8,
+    'fast': dict(lr=0.03, schedule='one_cycle', label_smoothing=0.1, weight_decay=5e-4, nesterov=True, crop=1, flip=True, erase=4,
                  averaging=0.99, tta=True)}
 
 def _settle(trial):
