@@ -44,7 +44,7 @@ Data = Annotated[Optional[Path], typer.Option('--data', help="Data directory [de
     "  dl-ops-bench run paper --device cuda --engine slurm --slurm slurm_partition=gpu --slurm gpus_per_node=1 --slurm timeout_min=60")
 def run(
     preset: Annotated[str, typer.Argument(help="quick (digits, 2 minutes on 2 cores), lab (a twelfth of MNIST and FashionMNIST), "
-                                               "paper (all of both), hardware (three depths on the CPU and the GPU, minutes) or record (a recipe for time to accuracy)")],
+                                               "paper (all of both), hardware (three depths on the CPU and the GPU, minutes), ways (one training plainly and in the fast way) or record (a recipe for time to accuracy)")],
     out: Annotated[Optional[Path], typer.Option(help="Directory for records and report [default: dl-ops-results/PRESET]")] = None,
     data: Data = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = 'auto',

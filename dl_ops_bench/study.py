@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['LAB', 'IDEAS', 'PRESETS', 'OUT_OF_MEMORY', 'COMMAND', 'NOT_WATCHED', 'TRACKERS', 'RETRY', 'LIKE', 'vary', 'unique',
-           'resnet_part', 'svm_part', 'precision', 'loader_workers', 'quick', 'lab', 'paper', 'hardware', 'record',
-           'trials_of', 'check', 'package_commit', 'failure', 'run_one', 'tensorboard', 'work', 'Later', 'Here',
-           'WorkerDied', 'Child', 'timed', 'Slurm', 'pending', 'Outcome', 'describe', 'result_line', 'batch_bar',
-           'cost', 'time_left_s', 'trial_of', 'time_left', 'run_study', 'like', 'faster', 'forecast_s', 'status']
+           'resnet_part', 'svm_part', 'precision', 'loader_workers', 'quick', 'lab', 'paper', 'hardware', 'ways',
+           'record', 'trials_of', 'check', 'package_commit', 'failure', 'run_one', 'tensorboard', 'work', 'Later',
+           'Here', 'WorkerDied', 'Child', 'timed', 'Slurm', 'pending', 'Outcome', 'describe', 'result_line',
+           'batch_bar', 'cost', 'time_left_s', 'trial_of', 'time_left', 'run_study', 'like', 'faster', 'forecast_s',
+           'status']
 
 # %% ../nbs/11_study.ipynb #d3c85eb8
 import json, multiprocessing, os, signal, subprocess, time, traceback
@@ -114,6 +115,13 @@ def hardware(device): # cpu, cuda or mps
     return [t for d in devices for t in vary(Trial(data_fraction=0.02, epochs=2, **settings(d)), optimizer=('sgd', 'adam'),
                                              model=('resnet18', 'resnet34', 'resnet50'))]
 
+def ways(device): # cpu, cuda or mps
+    "One training run plainly and in the fast way: for the gain, and for accuracies that can't be told apart; use it with --seeds."
+    plain = Trial(data_fraction=0.1 if device == 'cpu' else 1., epochs=2, device=device, amp='fp16' if device == 'cuda' else 'off', workers=loader_workers(device))
+    quick = dict(loader='device', workers=0, channels_last=True, amp='bf16' if supports_bf16(device) else plain.amp,
+                 **(dict(matmul_wgrad=True) if device == 'cpu' else dict(fused=True, step='graph') if device == 'cuda' else {}))
+    return [plain, replace(plain, **quick)]
+
 IDEAS = dict(schedule='constant', label_smoothing=0., weight_decay=0., nesterov=False, crop=0, flip=False, erase=0, averaging=0., tta=False)
 
 def record(device): # cpu, cuda or mps
@@ -125,10 +133,10 @@ def record(device): # cpu, cuda or mps
     whole = Trial(recipe='fast', **small, **way, **lr)
     return [whole, Trial(**small, **way), *(replace(whole, **{k: off}) for k, off in IDEAS.items())]
 
-PRESETS = dict(quick=quick, lab=lab, paper=paper, hardware=hardware, record=record)
+PRESETS = dict(quick=quick, lab=lab, paper=paper, hardware=hardware, ways=ways, record=record)
 
 # %% ../nbs/11_study.ipynb #fd1fae7a
-def trials_of(preset,        # quick, lab, paper, hardware or record
+def trials_of(preset,        # one of `PRESETS`
               device='cpu',  # cpu, cuda or mps
               seeds=1,       # how many repeats of each trial that chance plays a part in
               settings={},   # field -> value, for each trial that it has a meaning for
@@ -296,13 +304,15 @@ def timed(trials, # the study
          )->set:  # ids
     "Trials that the report's tables of time rest on."
     groups = {}
+    same = lambda t: replace(t, seed=0, pin_memory=True, workers=0, **{k: getattr(Trial(), k) for k in fast.WAY})
     for t in trials:
         if t.kind == 'svm':
             groups.setdefault(t.id, {})[t.id] = 'svm'
             continue
         groups.setdefault(('pin', replace(t, pin_memory=True)), {})[t.id] = t.pin_memory
         groups.setdefault(('depth', replace(t, model='resnet18')), {})[t.id] = t.model
-    enough = lambda key, g: len(set(g.values())) >= (3 if key[0] == 'depth' else 2 if key[0] == 'pin' else 1)
+        groups.setdefault(('way', same(t)), {})[t.id] = [getattr(t, k) for k in fast.WAY]
+    enough = lambda key, g: len(set(map(str, g.values()))) >= dict(depth=3, pin=2, way=2).get(key[0], 1)
     return {id for key, g in groups.items() if enough(key, g) for id in g}
 
 # %% ../nbs/11_study.ipynb #7e0dd8a6
@@ -519,7 +529,8 @@ def run_study(trials,           # a list of trials
 # %% ../nbs/11_study.ipynb #02af232f
 LIKE = ('device', 'dataset', 'model', 'optimizer', 'batch_size', 'image_size', 'channels', 'stem', 'recipe')  # trials equal in these are equally fast
 
-def like(trial)->str: # a `Trial`
+def like(trial, # a `Trial`
+        )->str:
     "Names the trials that take a step in the same time, if they run in the same way."
     return ' '.join(str(getattr(trial, k)) for k in LIKE if k != 'dataset') + ' ' + ' '.join(str(getattr(trial, k)) for k in fast.WAY)
 
