@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 from side_by_side import header
 
-from dl_ops_bench.report import render, sample_dir
+from dl_ops_bench.report import render
 from dl_ops_bench.store import Store, read_frame
 from dl_ops_bench.study import quick, vary
+from dl_ops_bench.tables import sample_dir
 from dl_ops_bench.timer import Stopwatch
 from dl_ops_bench.trial import OFF, RECIPES, SVMTrial, Trial
 

@@ -237,7 +237,7 @@ PARTS = dict(  # column -> where it lies in a record
     energy_source='energy.energy_source', energy_reason='energy.energy_reason', forward_flops='flops.forward',
     training_flops='flops.training_step', parameters='flops.parameters', split_sha256='data.split_sha256',
     data_sha256='data.sha256', cpu='machine.cpu_model', torch='versions.torch', version='package.version',
-    commit='package.commit', phases='phases', peaks='peaks', library='engine.library', library_version='engine.version',
+    commit='package.commit', command='command', phases='phases', peaks='peaks', library='engine.library', library_version='engine.version',
     engine_fallback='engine.fallback')
 WHOLE = ('id', 'kind', 'status', 'message', 'history', 'confusion', 'classes', 'started', 'finished')
 
@@ -270,7 +270,7 @@ def _peaks(v):
 SHAPES = dict(history=_history, confusion=_confusion, phases=_phases, peaks=_peaks,
               classes=lambda v: [str(c) for c in v] if isinstance(v, (list, tuple)) else [],
               id=str, status=str, **dict.fromkeys(('message', 'machine', 'cpu', 'torch', 'version', 'commit', 'started', 'finished', 'energy_source',
-                                                   'energy_reason', 'data_sha256', 'split_sha256', 'library', 'library_version', 'engine_fallback'), lambda v: v if isinstance(v, str) else None))
+                                                   'energy_reason', 'data_sha256', 'split_sha256', 'library', 'library_version', 'engine_fallback', 'command'), lambda v: v if isinstance(v, str) else None))
 
 # %% ../nbs/10_store.ipynb #17fde164
 def row(record,          # as read from a file

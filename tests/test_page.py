@@ -5,8 +5,9 @@ from importlib.resources import files
 import pytest
 
 from dl_ops_bench.claims import claims_table, own_claims_table
-from dl_ops_bench.report import PARTS, progress_table, render, sample_dir, setting
+from dl_ops_bench.report import PARTS, progress_table, render, setting
 from dl_ops_bench.store import Store
+from dl_ops_bench.tables import sample_dir
 
 DRIVER, BROWSER = shutil.which('chromedriver'), shutil.which('chromium') or shutil.which('google-chrome')
 browser_needed = pytest.mark.skipif(not (DRIVER and BROWSER), reason='browser: chromium and chromedriver are not installed')

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from dl_ops_bench.claims import claims_table
-from dl_ops_bench.report import FIGURES, NotMeasured, TABLES, records_html, sample_dir, table_html
+from dl_ops_bench.report import FIGURES, TABLES, records_html, table_html
 from dl_ops_bench.store import Store, frame
+from dl_ops_bench.tables import NotMeasured, sample_dir
 
 RECORDS = sorted(Store(sample_dir()).records(), key=lambda r: r['id'])
 ATTACK = '<script>alert(1)</script>"\'><img src=x onerror=alert(1)>'

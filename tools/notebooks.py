@@ -1,6 +1,6 @@
 """Keep what is written in order: `run` executes notebooks and stores clean outputs, `account` writes the project's
-addresses, `headline` the README's first table."""
-import argparse, os, re, shutil, subprocess, sys
+addresses, `headline` the README's first table, `runs` the list of commands behind the records."""
+import argparse, json, os, re, shutil, subprocess, sys
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
@@ -24,6 +24,8 @@ def execute(path):
     from execnb.shell import CaptureShell
     os.chdir(path.parent)
     os.environ['IN_TEST'] = '1'
+    if path.name == 'report.ipynb':       # its stored outputs are about the real runs
+        os.environ['DL_OPS_BENCH_RESULTS'] = json.dumps([str(p) for p in sorted((TOP/'results').iterdir()) if p.is_dir()])
     no_data = not os.environ.get('DL_OPS_BENCH_DATA')
     skip = lambda c: c.cell_type != 'code' or SKIP.search(c.source) or (no_data and '#| realdata' in c.source)
     nb = read_nb(path)
@@ -47,6 +49,7 @@ def run(paths):
 def addresses(text, user, repo):
     "`text` with the project's GitHub, Pages and Colab addresses for this account."
     text = re.sub(rf'github\.com/[\w-]+/{repo}\b', f'github.com/{user}/{repo}', text)
+    text = re.sub(rf'raw\.githubusercontent\.com/[\w-]+/{repo}\b', f'raw.githubusercontent.com/{user}/{repo}', text)
     text = re.sub(rf'research\.google\.com/github/[\w-]+/{repo}\b', f'research.google.com/github/{user}/{repo}', text)
     return re.sub(rf'[\w-]+\.github\.io/{repo}\b', f'{user}.github.io/{repo}', text)
 
@@ -54,7 +57,7 @@ def addresses(text, user, repo):
 def account(check):
     "Write the account named in settings.ini into every address, or with `check` fail where another one stands."
     c, wrong = cfg(), []
-    for p in [TOP/'README.md', TOP/'CONTRIBUTING.md', TOP/'_quarto.yml', TOP/'dl_ops_bench/report.ipynb', *notebooks()]:
+    for p in [TOP/'README.md', TOP/'CONTRIBUTING.md', TOP/'_quarto.yml', TOP/'dl_ops_bench/report.ipynb', *(TOP/'nbs').rglob('*.qmd'), *notebooks()]:
         old = p.read_text(encoding='utf-8')
         if (new := addresses(old, c.user, c.repo)) != old:
             wrong.append(str(p.relative_to(TOP)))
@@ -66,17 +69,19 @@ def account(check):
 def headline():
     "Write the README's first table from the records in results/ of the reference's own setting."
     import pandas as pd
-    from dl_ops_bench.report import paper, runs
     from dl_ops_bench.store import read_frame
+    from dl_ops_bench.tables import paper, runs
     df = read_frame(sorted(p for p in (TOP/'results').iterdir() if p.is_dir()))
     df = df[(df.dataset == 'fashion_mnist') & (df.data_fraction == 1) & (df.train_fraction == 1)]
     resnets = runs(df, 'resnet').merge(paper('grid').rename(columns={'accuracy_pct': 'reference'}), how='left',
                                        on=['dataset', 'model', 'optimizer', 'lr', 'batch_size'])
     what = lambda r: (f'{r.model}, {r.optimizer}, {int(r.epochs)} epochs, {int(r.image_size)} x {int(r.image_size)}, {r.amp}'
-                      if isinstance(getattr(r, 'optimizer', None), str) else f'{r.model}' + (f', C = {r.C:g}' if r.C == r.C else ''))
+                      if isinstance(getattr(r, 'optimizer', None), str) else f'{r.model}' + (f', C = {r.C:g}' if r.C == r.C else '') + (f', {r.library}' if r.engine != 'sklearn' else ''))
+    svms = runs(df, 'svm')
+    svms = svms[(svms.engine == 'sklearn') | svms.model.str.startswith('svm_')]       # the others have no choice of engine
     dash = lambda v, form: '' if pd.isna(v) else f'{v:{form}}'
     lines = ['| FashionMNIST, 70-10-20 split | n | test accuracy (95 % interval) | reference report | training |', '| --- | --- | --- | --- | --- |']
-    for r in pd.concat([resnets, runs(df, 'svm')]).sort_values('accuracy_pct', ascending=False).itertuples():
+    for r in pd.concat([resnets, svms]).sort_values('accuracy_pct', ascending=False).itertuples():
         lines.append(f'| {what(r)} | {r.n} | {r.accuracy_pct:.2f} % ({r.low_pct:.2f} to {r.high_pct:.2f}) '
                      f"| {dash(r.reference, '.2f')}{'' if pd.isna(r.reference) else ' %'} | {r.time_s:,.0f} s |")
     places = df.drop_duplicates(['machine', 'torch', 'version'])
@@ -87,6 +92,23 @@ def headline():
     path.write_text(addresses(new, cfg().user, cfg().repo), encoding='utf-8')
 
 
+def runs():
+    "Write results/README.md: which command made which records, where, when and for how long."
+    import pandas as pd
+    rows = []
+    for path in sorted((TOP/'results').glob('*/*.json')):
+        r = json.loads(path.read_text(encoding='utf-8'))
+        rows.append(dict(machine=path.parent.name, command=r.get('command') or 'not recorded', commit=(r['package']['commit'] or 'unknown')[:12],
+                         start=r['started'], end=r['finished'], trial_s=r['times'].get('total_s', 0.)))
+    t = pd.DataFrame(rows).groupby(['machine', 'command', 'commit'], sort=False).agg(
+        records=('start', 'size'), first=('start', 'min'), last=('end', 'max'), trial_minutes=('trial_s', lambda s: round(s.sum()/60, 1))).reset_index()
+    t['minutes'] = ((pd.to_datetime(t['last']) - pd.to_datetime(t['first'])).dt.total_seconds()/60).round(1)
+    text = ('# Records of real runs\n\nA folder a machine; a record a trial, with its predictions beside it. This page is written by '
+            '`python tools/notebooks.py runs`.\n\n`minutes` is the time from the first start to the last end, `trial_minutes` the sum over '
+            'trials, which is larger where trials ran at once.\n\n')
+    (TOP/'results/README.md').write_text(text + t.sort_values(['machine', 'first']).to_markdown(index=False) + '\n', encoding='utf-8')
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     sub = parser.add_subparsers(dest='command', required=True)
@@ -94,10 +116,12 @@ def main():
         sub.add_parser(name, help=help).add_argument('paths', nargs='*', type=Path)
     sub.add_parser('account', help="rewrite addresses to settings.ini's user").add_argument('--check', action='store_true')
     sub.add_parser('headline', help="write the README's first table from results/")
+    sub.add_parser('runs', help='write results/README.md: the commands behind the records')
     args = parser.parse_args()
     if args.command == 'run': run(args.paths)
     elif args.command == '_execute': execute(args.paths[0])
     elif args.command == 'headline': headline()
+    elif args.command == 'runs': runs()
     else: account(args.check)
 
 
