@@ -1,5 +1,6 @@
 """Keep what is written in order: `run` executes notebooks and stores clean outputs, `account` writes the project's
-addresses, `headline` the README's first table, `runs` the list of commands behind the records."""
+addresses, `headline` the README's first table, `runs` the commands
+behind the records."""
 import argparse, json, os, re, shutil, subprocess, sys
 from pathlib import Path
 
@@ -93,20 +94,19 @@ def headline():
 
 
 def runs():
-    "Write results/README.md: which command made which records, where, when and for how long."
+    "Write a README into each folder of results: which command made which records, from which commit, when and for how long."
     import pandas as pd
-    rows = []
-    for path in sorted((TOP/'results').glob('*/*.json')):
-        r = json.loads(path.read_text(encoding='utf-8'))
-        rows.append(dict(machine=path.parent.name, command=r.get('command') or 'not recorded', commit=(r['package']['commit'] or 'unknown')[:12],
-                         start=r['started'], end=r['finished'], trial_s=r['times'].get('total_s', 0.)))
-    t = pd.DataFrame(rows).groupby(['machine', 'command', 'commit'], sort=False).agg(
-        records=('start', 'size'), first=('start', 'min'), last=('end', 'max'), trial_minutes=('trial_s', lambda s: round(s.sum()/60, 1))).reset_index()
-    t['minutes'] = ((pd.to_datetime(t['last']) - pd.to_datetime(t['first'])).dt.total_seconds()/60).round(1)
-    text = ('# Records of real runs\n\nA folder a machine; a record a trial, with its predictions beside it. This page is written by '
-            '`python tools/notebooks.py runs`.\n\n`minutes` is the time from the first start to the last end, `trial_minutes` the sum over '
-            'trials, which is larger where trials ran at once.\n\n')
-    (TOP/'results/README.md').write_text(text + t.sort_values(['machine', 'first']).to_markdown(index=False) + '\n', encoding='utf-8')
+    for folder in sorted(p for p in (TOP/'results').iterdir() if p.is_dir()):
+        records = [json.loads(p.read_text(encoding='utf-8')) for p in sorted(folder.glob('*.json'))]
+        rows = [dict(command=r.get('command') or 'not recorded', commit=(r['package']['commit'] or 'unknown')[:12], start=r['started'],
+                     end=r['finished'], trial_s=r['times'].get('total_s', 0.)) for r in records if 'trial' in r]
+        t = pd.DataFrame(rows).groupby(['command', 'commit'], sort=False).agg(
+            records=('start', 'size'), first=('start', 'min'), last=('end', 'max'), trial_minutes=('trial_s', lambda s: round(s.sum()/60, 1))).reset_index()
+        t['minutes'] = ((pd.to_datetime(t['last']) - pd.to_datetime(t['first'])).dt.total_seconds()/60).round(1)
+        text = (f'# {folder.name}\n\nA record a trial, with its predictions beside it. This page is written by `python tools/notebooks.py runs`.\n\n'
+                '`minutes` is the time from the first start to the last end, `trial_minutes` the sum over trials, which is larger where trials '
+                'ran at once.\n\n')
+        (folder/'README.md').write_text(text + t.sort_values('first').to_markdown(index=False) + '\n', encoding='utf-8')
 
 
 def main():
@@ -116,7 +116,7 @@ def main():
         sub.add_parser(name, help=help).add_argument('paths', nargs='*', type=Path)
     sub.add_parser('account', help="rewrite addresses to settings.ini's user").add_argument('--check', action='store_true')
     sub.add_parser('headline', help="write the README's first table from results/")
-    sub.add_parser('runs', help='write results/README.md: the commands behind the records')
+    sub.add_parser('runs', help='write the commands behind the records into each folder of results')
     args = parser.parse_args()
     if args.command == 'run': run(args.paths)
     elif args.command == '_execute': execute(args.paths[0])
