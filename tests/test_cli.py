@@ -45,7 +45,7 @@ def test_cuda_without_cuda(cli):
     refused(cli('run', 'quick', '--device', 'cuda', env={'CUDA_VISIBLE_DEVICES': ''}), "device 'cuda' is not available here", 'cpu')
 
 
-def test_unknown_option(cli): refused(cli('run', 'quick', '--fast'), 'No such option: --fast')
+def test_unknown_option(cli): refused(cli('run', 'quick', '--quick'), 'No such option: --quick')
 
 
 def test_out_is_a_file(cli, tmp_path):
