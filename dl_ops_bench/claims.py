@@ -456,7 +456,8 @@ def _engines_sentence(df):
         if e.model.startswith('svm_'): yield (f'{e.model} on {e.dataset}, {int(e.n_train):,} rows: the engine {e.engine} fits {e.fit_speedup:.1f} times and predicts {e.predict_speedup:.1f} times '
                f'faster than scikit-learn, with {e.equal_pct:.3f} % equal predictions.')
 
-def findings(df)->str: # records; HTML
+def findings(df,  # records
+            )->str: # HTML
     "What the records say, in sentences that are computed from them."
     sentences = []
     for part in (_best_sentence, _claims_sentence, _recipe_sentence, _ways_sentence, _engines_sentence):

@@ -4,7 +4,7 @@ from importlib.resources import files
 
 import pytest
 
-from dl_ops_bench.claims import claims_table, own_claims_table
+from dl_ops_bench.claims import claims_table, findings, own_claims_table
 from dl_ops_bench.report import PARTS, progress_table, render, setting
 from dl_ops_bench.store import Store
 from dl_ops_bench.tables import sample_dir
@@ -47,7 +47,7 @@ def expected():
     cells = json.loads((files('dl_ops_bench')/'report.ipynb').read_text())['cells']
     code = '\n'.join(''.join(c['source']) for c in cells if c['cell_type'] == 'code')
     calls = re.findall(r"""show\((\w+), \w+(?:, (?:'([^\n]*)'|"([^\n]*)"))?\)""", code)
-    parts = {p.__name__: p for p in (*PARTS, progress_table, setting, claims_table, own_claims_table)}
+    parts = {p.__name__: p for p in (*PARTS, progress_table, setting, claims_table, own_claims_table, findings)}
     return {name: a or b or parts[name].__doc__ for name, a, b in calls}
 
 
@@ -66,6 +66,7 @@ def test_page_in_a_browser(driver, page, width, scheme):
     for name, words in expected().items():
         if name == 'failed_table': continue                 # the sample has none
         if name == 'records_html': assert texts('.records details', 'textContent')
+        elif name == 'findings': assert [t for t in texts('main li', 'textContent') if 'the best by validation is' in t]
         else: assert [t for t in captions + pictures if t.startswith(words)] or [t for t in missing if words.rstrip('.') in t], name
     assert len(captions) == len(texts('table', 'tagName')) and texts('img:not([alt]), th:not([scope])', 'tagName') == []
     assert driver.execute_script('return [...document.images].every(i => i.complete && i.naturalWidth > 0)')
