@@ -369,7 +369,7 @@ def roof_figure(df): # records
     from dl_ops_bench.flops import layer_table, roofline, roofline_figure
     from dl_ops_bench.models import build
     t = _utilisation(df)
-    t = _keep(t, 'peaks', lambda p: 'copy_on_device' in p)
+    t = _keep(t, 'peaks', lambda p: isinstance(p, dict) and 'copy_on_device' in p)
     if t.empty: raise NotMeasured("records that hold the machine's copy bandwidth.")
     t = _one_way(t, 'far')
     first = t.iloc[0]
