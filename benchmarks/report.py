@@ -9,7 +9,7 @@ from side_by_side import header
 
 from dl_ops_bench.report import render
 from dl_ops_bench.store import Store, read_frame
-from dl_ops_bench.study import quick, vary
+from dl_ops_bench.presets import quick_trials, vary
 from dl_ops_bench.tables import sample_dir
 from dl_ops_bench.timer import Stopwatch
 from dl_ops_bench.trial import OFF, RECIPES, SVMTrial, Trial
@@ -68,7 +68,7 @@ def write_made_up(out):
 def write_quick(out):
     "The records that `run quick` would leave, made up."
     samples, rng = {r['trial']['model']: r for r in Store(sample_dir()).records()}, np.random.default_rng(0)
-    for trial in quick('cpu'):
+    for trial in quick_trials('cpu'):
         r, p = made_up(trial, 'made-up-cpu', 0.01, samples[trial.model], rng)
         Store(out).write(dict(r, metrics=dict(r['metrics'], n_train=1257, n_valid=180, n_test=360)), {k: v[:360] for k, v in p.items()})
     return [out]

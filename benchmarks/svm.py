@@ -64,9 +64,10 @@ def warm_up(images):
 def table(rows):
     "The figures side by side: median and interquartile range of n rounds, and how many times faster than the first engine of that size."
     lines = []
-    for (model, n_train), of in pd.DataFrame(rows).sort_values(['model', 'n_train'], kind='stable').groupby(['model', 'n_train']):
+    size = ['dataset', 'model', 'n_train']
+    for (dataset, model, n_train), of in pd.DataFrame(rows).sort_values(size, kind='stable').groupby(size):
         for r in of.itertuples():
-            line = dict(model=model, n_train=n_train, engine=r.asked, n=len(r.fit_s))
+            line = dict(dataset=dataset, model=model, n_train=n_train, engine=r.asked, n=len(r.fit_s))
             for t in TIMES:
                 m, base = Measurement(tuple(getattr(r, t) or [np.nan])), of.iloc[0][t] or of.iloc[0].predict_s
                 line |= {t: m.median, t[:-2] + '_iqr': m.iqr, t[:-2] + '_times': np.median(base)/m.median}

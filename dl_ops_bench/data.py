@@ -242,7 +242,8 @@ class DeviceBatches:
                  images,        # an `Images`
                  rows,          # which rows
                  trial,         # a `Trial`: batch_size, image_size, channels and device count
-                 mean, std,     # of training pixels in [0, 1]
+                 mean,          # of training pixels in [0, 1]
+                 std,           # their standard deviation
                  shuffle=False, # whether each pass has an order of its own, from `generator`; else large batches in order
                 ):
         self.x = torch.from_numpy(np.ascontiguousarray(images.x[rows]))[:, None].to(trial.device)
@@ -272,7 +273,10 @@ class Loaders:
     std: float         # of training pixels in [0, 1]
     height: int        # of the original images, in pixels
 
-    def epoch(self, seed, number):
+    def epoch(self,
+              seed,   # of the trial
+              number, # of the epoch, from 1
+             ):
         "The training batches of epoch `number`, in the order that `seed` gives it."
         self.train.generator.manual_seed(1_000_003*seed + number)
         return self.train

@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['PLAIN_TOO', 'WAY', 'patches', 'MatmulConv2d', 'use_matmul_wgrad', 'eager_step', 'capture', 'GraphStep',
-           'FastTraining', 'undone', 'make_step', 'zero_batch', 'check_step', 'training_class', 'run_trial',
-           'candidates', 'seconds_a_step', 'ready', 'compare_ways', 'fastest']
+           'FastTraining', 'undone', 'make_step', 'room_to_compile', 'zero_batch', 'check_step', 'training_class',
+           'run_trial', 'improvements', 'seconds_a_step', 'ready', 'compare_ways', 'fastest']
 
 # %% ../nbs/08_fast.ipynb #4f8c298b
-import os, shutil, statistics
+import gc, math, os, shutil, statistics
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import islice, product
+from itertools import islice
 
 import pandas as pd, torch, torch.nn.functional as F
 from fastcore.basics import patch
@@ -23,7 +23,7 @@ from .hardware import supports_bf16
 from .recipe import Augment, Looks, make_average, make_loss, make_schedule, update_average
 from .timer import PhaseTimer, Stopwatch
 from .train import Training, autocast, make_optimizer
-from .trial import OFF, InputError, Trial
+from .trial import AMP, OFF, InputError, Trial
 
 # %% ../nbs/08_fast.ipynb #8535013c
 def patches(x,       # shape (batch, channels, height, width)
@@ -93,13 +93,14 @@ def capture(fn,        # launches work on the current CUDA device, always the sa
             warmups=3, # calls before, on a side stream, in which libraries choose and allocate
            ):          # a function that launches the same work at once
     "Record what `fn` launches, as a CUDA graph."
+    gc.collect()                               # a graph that is thrown away while another is recorded spoils it
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
         for _ in range(warmups): fn()
     torch.cuda.current_stream().wait_stream(side)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph): result = fn()
+    with torch.cuda.graph(graph, capture_error_mode='thread_local'): result = fn()      # loader threads may go on meanwhile
     def replay():
         graph.replay()
         return result
@@ -136,7 +137,7 @@ class FastTraining(Training):
         self.average = make_average(t, self.model)
         self.augment = Augment(t, batches.height, batches.mean, batches.std)
         self.loss, self.step = make_loss(t), None
-        self.layout = torch.channels_last if t.channels_last else torch.preserve_format
+        self.layout = torch.channels_last if t.channels_last else torch.contiguous_format
 
     def scored(self):
         "The average if there is one, else the model."
@@ -196,8 +197,15 @@ def make_step(training, # a `FastTraining`
     if t.step == 'eager': return eager
     size = min(t.batch_size, len(training.loaders.train.dataset))
     if t.step == 'graph': return GraphStep(eager, *zero_batch(training, size))
+    room_to_compile()
     compiled = eager_step(training, torch.compile(loss_of, dynamic=False))
     return lambda xb, yb: compiled(xb, yb) if len(yb) == size else eager(xb, yb)
+
+def room_to_compile():
+    "Let `torch.compile` make as many versions of a step as there are trials in a process; it would give up after eight, without a word."
+    from torch._dynamo import config           # imports the compiler, which only a compiled step needs
+    name = 'recompile_limit' if hasattr(config, 'recompile_limit') else 'cache_size_limit'
+    setattr(config, name, max(getattr(config, name), 1000))
 
 def zero_batch(training, # a `FastTraining`
                n,        # images
@@ -214,8 +222,7 @@ def warm_up(self:FastTraining):
     with undone(self):
         self.model.train()
         self.step = make_step(self)
-        for size in dict.fromkeys((min(self.trial.batch_size, n), n % self.trial.batch_size)):
-            if size: self.step(*zero_batch(self, size))
+        for size in train.batch_sizes(n, self.trial.batch_size): self.step(*zero_batch(self, size))
 
 # %% ../nbs/08_fast.ipynb #a734d025
 def check_step(trial, # a `Trial` that will run here
@@ -266,18 +273,22 @@ def run_trial(trial,           # a `Trial`
              )->tuple:         # parts of the record, and its predictions
     "`train.run_trial` with the training that the trial needs."
     check_step(trial)
-    return train.run_trial(trial, images, *args, training_class=training_class(trial), **kwargs)
+    try: return train.run_trial(trial, images, *args, training_class=training_class(trial), **kwargs)
+    finally: gc.collect()                      # a training refers to itself through its step: without this its memory stays
 
 # %% ../nbs/08_fast.ipynb #c36d5938
-def candidates(trial, # a `Trial`
-              )->list: # of trials that train the same thing
-    "The ways to run `trial` on its device that agree to rounding, its own first."
-    amps = dict.fromkeys((trial.amp, *(['bf16'] if supports_bf16(trial.device) else []), *(['fp16'] if trial.device == 'cuda' else [])))
-    base = replace(trial, loader='device', workers=0, pin_memory=True)
-    more = [dict(matmul_wgrad=w) for w in (False, True)] if trial.device == 'cpu' else [dict(fused=True)]
-    if trial.device == 'cuda': more += [dict(fused=True, step='graph'), dict(fused=True, step='compile')]
-    return [trial] + [replace(base, amp=a, channels_last=c, **m) for a, c, m in product(amps, (False, True), more)]
+def improvements(trial, # a `Trial`
+                )->list: # of (what it is, settings), in the order in which they are worth trying
+    "What may make `trial` faster on its device and leaves its results the same to rounding."
+    device, found = trial.device, [('batches made on the device', dict(loader='device', workers=0, pin_memory=True))]
+    found += [(f'mixed precision ({a})', dict(amp=a)) for a in ('bf16', 'fp16') if a in AMP[device] and (a == 'fp16' or supports_bf16(device))]
+    found += [('channels last', dict(channels_last=True))]
+    if device == 'cpu': found += [('weight gradients as products', dict(matmul_wgrad=True))]
+    if device != 'mps': found += [('fused optimizer', dict(fused=True))]
+    if device == 'cuda': found += [('the step as one CUDA graph', dict(fused=True, step='graph')), ('torch.compile', dict(step='compile'))]
+    return [(what, s) for what, s in found if any(getattr(trial, k) != v for k, v in s.items())]
 
+# %% ../nbs/08_fast.ipynb #f0ca5762
 def seconds_a_step(trainings, # warmed up, in any number
                    n_batches, # of each turn
                    rounds,    # turns of each
@@ -286,20 +297,25 @@ def seconds_a_step(trainings, # warmed up, in any number
     found = [[] for _ in trainings]
     for i in range(rounds):
         for k in list(range(len(trainings)))[::1 if i % 2 == 0 else -1]:
-            tr = trainings[k]
-            batches = iter(tr.augment.batches(tr.loaders.epoch(tr.trial.seed, 1), len(tr.loaders.train.dataset), 1))
-            next(batches)                      # an epoch's start, which draws the order of all rows, isn't a step's cost
-            with undone(tr), Stopwatch(tr.trial.device) as clock:
-                n = sum(1 for _ in tr.passes(islice(batches, n_batches), tr.phases))
-            found[k].append(clock.elapsed_s/n)
+            found[k].append(_turn(trainings[k], n_batches))
     return found
+
+def _turn(training, n_batches):
+    "Seconds a step, over some steps in the middle of an epoch."
+    t, loaders = training.trial, training.loaders
+    first = min(1 + 2*t.workers, max(0, len(loaders.train) - n_batches))    # an epoch's start, and what workers have ready by then
+    with train.determinism(t.deterministic), train.threads(t.threads), undone(training):
+        steps = training.passes(training.augment.batches(loaders.epoch(t.seed, 1), len(loaders.train.dataset), 1), training.phases)
+        for _ in islice(steps, first): pass
+        with Stopwatch(t.device) as clock: n = sum(1 for _ in islice(steps, n_batches))
+    return clock.elapsed_s/n
 
 # %% ../nbs/08_fast.ipynb #06302a80
 def ready(trial,  # a `Trial`
           images, # its data set
          ):       # a `FastTraining`
     "A training that has warmed up."
-    with train.threads(trial.threads):
+    with train.determinism(trial.deterministic), train.threads(trial.threads):
         tr = FastTraining(trial, loaders(trial, images, split_for(trial, images)), len(images.classes))
         tr.warm_up()
     return tr
@@ -310,21 +326,34 @@ def compare_ways(trials,      # that train the same thing, the first one is what
                  images,      # their data set
                  n_batches=8, # of each turn
                  rounds=5,    # turns of each
-                )->pd.DataFrame: # a row a trial: its way, ms a step, images a second, ratio to the first
-    "Measure several ways to run one training."
-    trainings = [ready(t, images) for t in trials]
-    seconds = seconds_a_step(trainings, n_batches, rounds)
-    rows = [dict({k: getattr(t, k) for k in WAY}, ms_per_step=1000*statistics.median(s), images_per_s=t.batch_size/statistics.median(s),
-                 times_faster=statistics.median(a/b for a, b in zip(seconds[0], s))) for t, s in zip(trials, seconds)]
-    return pd.DataFrame(rows)
+                )->pd.DataFrame: # a row a trial: its way, ms a step, images a second, ratio to the first, why it failed
+    "Measure several ways to run one training, each in turns with the first, so that two of them are in memory at once."
+    first = ready(trials[0], images)
+    return pd.DataFrame([_row(first, t, images, n_batches, rounds) for t in trials])
+
+def _row(first, trial, images, n_batches, rounds):
+    "One way beside the first. A way that fails here, for lack of memory or of a compiler, says why and has no time."
+    gc.collect()
+    row = {k: getattr(trial, k) for k in WAY}
+    try:
+        others = [ready(trial, images)] if trial != first.trial else []
+        seconds = seconds_a_step([first, *others], n_batches, rounds)
+    except (RuntimeError, InputError) as e: return row | dict(ms_per_step=math.nan, images_per_s=math.nan, times_faster=math.nan, failed=str(e))
+    step_s = statistics.median(seconds[-1])
+    return row | dict(ms_per_step=1000*step_s, images_per_s=trial.batch_size/step_s,
+                      times_faster=statistics.median(a/b for a, b in zip(seconds[0], seconds[-1])), failed=None)
 
 # %% ../nbs/08_fast.ipynb #d1f4ffd3
 def fastest(trial,         # a `Trial`
             images,        # its data set
             n_batches=4,   # of each turn
-            rounds=3,      # turns of each candidate
-           )->tuple:       # the trial in its fastest way, and the table of what was measured
-    "The quickest way to run `trial` on this machine, by measurement."
-    ways = candidates(trial)
-    table = compare_ways(ways, images, n_batches, rounds)
-    return ways[int(table.times_faster.argmax())], table
+            rounds=3,      # turns of each
+           )->tuple:       # the trial in its fastest way, and a row for each improvement: what, its gain, whether it was kept
+    "The quickest way to run `trial` on this machine: each improvement beside the best so far, kept if it is faster."
+    best, rows = trial, []
+    for what, settings in improvements(trial):
+        _, row = compare_ways([best, way := replace(best, **settings)], images, n_batches, rounds).to_dict('records')
+        kept = row['times_faster'] > 1         # no number, if it failed, isn't more than 1
+        rows.append(dict(what=what, times_faster=row['times_faster'], kept=kept, failed=row['failed']))
+        if kept: best = way
+    return best, pd.DataFrame(rows, columns=['what', 'times_faster', 'kept', 'failed'])

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['PACKAGES', 'cgroup_cores', 'usable_cores', 'present', 'resolve_device', 'cpu_flags', 'supports_bf16', 'cpu_model',
-           'sockets', 'gpus', 'surroundings', 'machine_id', 'fingerprint', 'versions', 'NVMLEnergy', 'NVMLPower',
-           'PowercapEnergy', 'energy_counter', 'Monitor', 'matmul_rate', 'conv_rate', 'peak_flops', 'copy_rate',
-           'copy_table', 'measure_peaks', 'peaks']
+           'sockets', 'gpus', 'surroundings', 'machine_id', 'fingerprint', 'versions', 'nvml_handle', 'NVMLEnergy',
+           'NVMLPower', 'PowercapEnergy', 'energy_counter', 'Monitor', 'matmul_rate', 'conv_rate', 'peak_flops',
+           'copy_rate', 'copy_table', 'measure_peaks', 'peaks']
 
 # %% ../nbs/03_hardware.ipynb #72770f2a
 import hashlib, json, math, os, platform, re, sys, threading, time
@@ -65,7 +65,7 @@ def cpu_flags()->frozenset:
 def supports_bf16(device, # cpu, cuda or mps
                  )->bool:
     "Whether `device` has units that compute in bf16."
-    if device == 'cuda': return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    if device == 'cuda': return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
     return device == 'cpu' and bool(cpu_flags() & {'avx512_bf16', 'amx_bf16', 'bf16'})
 
 # %% ../nbs/03_hardware.ipynb #9bbd4eec
@@ -159,12 +159,17 @@ def versions()->dict: # name -> version
     return dict(_versions())
 
 # %% ../nbs/03_hardware.ipynb #9d3ae085
+def nvml_handle():
+    "NVML's handle of the card that PyTorch computes on, found by its UUID."
+    pynvml.nvmlInit()
+    return pynvml.nvmlDeviceGetHandleByUUID(f'GPU-{torch.cuda.get_device_properties(torch.cuda.current_device()).uuid}')
+
+# %% ../nbs/03_hardware.ipynb #f0ca5723
 class NVMLEnergy:
     "Joules of one NVIDIA card from its total-energy counter (millijoules since the driver was loaded)."
     source = 'NVML total energy of one GPU'
     def __init__(self):
-        pynvml.nvmlInit()
-        self.handle = pynvml.nvmlDeviceGetHandleByIndex(torch.cuda.current_device())
+        self.handle = nvml_handle()
         self.read()
 
     def read(self):
@@ -172,16 +177,15 @@ class NVMLEnergy:
         return pynvml.nvmlDeviceGetTotalEnergyConsumption(self.handle) / 1000
 
     def load_pct(self):
-        "Percent of the last sampling period in which a kernel ran."
-        return pynvml.nvmlDeviceGetUtilizationRates(self.handle).gpu
+        "Percent of the last sampling period in which a kernel ran; None where the driver doesn't say, as for a slice of a card."
+        return getattr(_asked(pynvml.nvmlDeviceGetUtilizationRates, self.handle), 'gpu', None)
 
 # %% ../nbs/03_hardware.ipynb #5aeb6a11
 class NVMLPower:
     "Joules of one NVIDIA card by integrating its power draw, for cards without an energy counter."
     source = 'NVML power of one GPU, integrated between samples'
     def __init__(self):
-        pynvml.nvmlInit()
-        self.handle = pynvml.nvmlDeviceGetHandleByIndex(torch.cuda.current_device())
+        self.handle = nvml_handle()
         self.total, self.last = 0., (time.monotonic(), self._watts())
 
     def _watts(self): return pynvml.nvmlDeviceGetPowerUsage(self.handle) / 1000
@@ -240,15 +244,19 @@ class Monitor:
         self.counter, self.reason = (counter, None) if counter else energy_counter(device)
         self.result, self.samples, self.done = {}, [], threading.Event()
 
-    def _sample(self):
+    def _read(self):
         joules = self.counter.read() if self.counter else None
         gpu = self.counter.load_pct() if hasattr(self.counter, 'load_pct') else None
         self.samples.append((joules, self.process.cpu_percent(), gpu))
 
+    def _sample(self):
+        try: self._read()
+        except (OSError, pynvml.NVMLError) as e:
+            self.counter, self.reason = None, f'the energy counter failed ({e})'
+            self._read()
+
     def _watch(self):
-        try:
-            while not self.done.wait(self.period_s): self._sample()
-        except (OSError, pynvml.NVMLError) as e: self.counter, self.reason = None, f'the energy counter failed ({e})'
+        while not self.done.wait(self.period_s): self._sample()
 
     def __enter__(self):
         self.process = psutil.Process()
@@ -270,12 +278,12 @@ class Monitor:
 def matmul_rate(device,         # cpu, cuda or mps
                 dtype,          # a `torch.dtype`
                 size=None,      # rows and columns; None: large enough for the device
-                repeats=5,      # samples
+                repeats=15,     # samples
                )->Measurement:  # FLOP/s, 2 FLOPs per multiply-add
     "Rate of a square matrix product."
     n = size or (1536 if device == 'cpu' else 8192)
     a, b = (torch.rand(n, n, device=device).to(dtype) for _ in range(2))
-    m = measure(lambda: a @ b, device, repeats, warmup=2, includes=f'one {n} x {n} product')
+    m = measure(lambda: a @ b, device, repeats, warmup=5, includes=f'one {n} x {n} product')
     return Measurement(tuple(2*n**3/s for s in m.samples), 'FLOP/s', m.includes)
 
 # %% ../nbs/03_hardware.ipynb #b65016c2
@@ -284,13 +292,13 @@ def conv_rate(device,         # cpu, cuda or mps
               channels=256,   # in and out
               image_size=32,  # height and width of the maps
               batch_size=None, # None: large enough for the device
-              repeats=5,      # samples
+              repeats=15,     # samples
              )->Measurement:  # FLOP/s, 2 FLOPs per multiply-add
     "Rate of a 3 x 3 convolution, channels last."
     n = batch_size or (16 if device == 'cpu' else 512)
     x = torch.rand(n, channels, image_size, image_size, device=device).to(dtype, memory_format=torch.channels_last)
     w = torch.rand(channels, channels, 3, 3, device=device).to(dtype, memory_format=torch.channels_last)
-    m = measure(lambda: torch.conv2d(x, w, padding=1), device, repeats, warmup=2, includes=f'one convolution of {n} x {channels} maps of {image_size} x {image_size}')
+    m = measure(lambda: torch.conv2d(x, w, padding=1), device, repeats, warmup=5, includes=f'one convolution of {n} x {channels} maps of {image_size} x {image_size}')
     return Measurement(tuple(2*n*image_size**2*9*channels**2/s for s in m.samples), 'FLOP/s', m.includes)
 
 # %% ../nbs/03_hardware.ipynb #397ecd58
@@ -359,6 +367,8 @@ def peaks(device,        # cpu, cuda or mps
     except (OSError, ValueError): pass      # not there yet, or damaged: measure
     found = {name: dict(median=m.median, iqr=m.iqr, n=m.n, unit=m.unit, includes=m.includes)
              for name, m in measure_peaks(device).items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found, indent=1))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(found, indent=1))
+    except OSError: pass                    # a cache that can't be written costs a second measurement
     return found

@@ -10,6 +10,7 @@ __all__ = ['RISE', 'make_schedule', 'make_loss', 'shift', 'mirror', 'blank', 'Au
 from functools import partial
 
 import torch, torch.nn.functional as F
+from fastcore.basics import patch
 from torch import nn
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.optim.swa_utils import AveragedModel
@@ -25,7 +26,8 @@ def make_schedule(trial,   # a `Trial`
                  ):        # a scheduler that is told of each step, or None
     "The learning rate's schedule, if it has one."
     if trial.schedule == 'constant': return None
-    return OneCycleLR(opt, trial.lr, total_steps=max(2, n_steps), pct_start=RISE, cycle_momentum=False)
+    n = max(3, n_steps)
+    return OneCycleLR(opt, trial.lr, total_steps=n, pct_start=max(RISE, 2/n), cycle_momentum=False)      # the rise takes a step at least
 
 # %% ../nbs/07_recipe.ipynb #280ed2e4
 def make_loss(trial, # a `Trial`
@@ -70,35 +72,49 @@ class Augment:
     def __init__(self,
                  trial,     # a `Trial`: crop, flip, erase, image_size and seed count
                  height,    # of the original images, in pixels
-                 mean, std, # that normalised them
+                 mean,      # of training pixels in [0, 1]
+                 std,       # their standard deviation
                 ):
-        self.seed, self.device, self.flip, unit = trial.seed, trial.device, trial.flip, trial.image_size/height
+        self.seed, self.flip, unit = trial.seed, trial.flip, trial.image_size/height
+        self.device = trial.device if trial.loader == 'device' else 'cpu'      # where its images are
         self.reach, self.side, self.fill = round(trial.crop*unit), round(trial.erase*unit), -mean/std
         self.size, self.on = trial.image_size, bool(trial.crop or trial.flip or trial.erase)
 
-    def draw(self, n, epoch):
+    def draw(self,
+             n,     # images
+             epoch, # number, from 1
+            ):
         "Random numbers for the `n` images of an epoch, shape (n, 5): down, right, mirrored, top, left."
         g = torch.Generator().manual_seed(1_000_003*self.seed + epoch)
         ends = [(-self.reach, self.reach + 1)]*2 + [(0, 2)] + [(1 - self.side//2, self.size - self.side//2)]*2
         return torch.stack([torch.randint(*e, (n,), generator=g) for e in ends], 1)
 
-    def apply(self, x, drawn):
+    def apply(self,
+              x,     # normalised images, shape (batch, channels, height, width)
+              drawn, # their rows of `draw`
+             ):
         "A batch of images as its random numbers say."
         down, right, mirrored, top, left = drawn.unbind(1)
         if self.reach: x = shift(x, down, right, self.fill)
         if self.flip: x = mirror(x, mirrored.bool())
         return blank(x, top, left, self.side) if self.side else x
 
-    def batches(self, it, n, epoch):
-        "The batches of `it`, which has `n` images, changed."
-        if not self.on: return it
-        return self._changed(it, self.draw(n, epoch).to(self.device))
+# %% ../nbs/07_recipe.ipynb #4a920d43
+def _changed(augment, it, drawn):
+    at = 0
+    for xb, yb in it:
+        yield augment.apply(xb, drawn[at:at + len(yb)]), yb
+        at += len(yb)
 
-    def _changed(self, it, drawn):
-        at = 0
-        for xb, yb in it:
-            yield self.apply(xb, drawn[at:at + len(yb)]), yb
-            at += len(yb)
+@patch
+def batches(self:Augment,
+            it,    # batches of images and labels
+            n,     # images in all of them
+            epoch, # number, from 1
+           ):
+    "The batches of `it`, which has `n` images, changed."
+    if not self.on: return it
+    return _changed(self, it, self.draw(n, epoch).to(self.device))
 
 # %% ../nbs/07_recipe.ipynb #6ed207c9
 def decay_at(step,  # number of averages taken so far, from 0
@@ -107,6 +123,7 @@ def decay_at(step,  # number of averages taken so far, from 0
     "Decay of the moving average: small in the beginning."
     return min(decay, (1 + step)/(10 + step))
 
+# %% ../nbs/07_recipe.ipynb #86179c33
 def make_average(trial, # a `Trial`
                  model, # the model in training
                 ):      # an `AveragedModel`, or None
@@ -134,18 +151,19 @@ class Looks(nn.Module):
                  model,  # logits from images
                  trial,  # a `Trial`: tta, flip and crop count
                  height, # of the original images, in pixels
-                 mean, std, # that normalised them
+                 mean,   # of training pixels in [0, 1]
+                 std,    # their standard deviation
                 ):
         super().__init__()
         self.model, self.flip, self.fill = model, trial.flip, -mean/std
         self.step = round(trial.image_size/height) if trial.crop else 0
 
-    def looks(self, x):
+    def looks(self, x): # normalised images, shape (batch, channels, height, width)
         "Views of a batch, a list of tensors of its shape."
         move = lambda by: shift(x, *[torch.full((len(x),), by, device=x.device)]*2, self.fill)
         views = [x] + ([move(self.step), move(-self.step)] if self.step else [])
         return views + ([v.flip(-1) for v in views] if self.flip else [])
 
-    def forward(self, x):
+    def forward(self, x): # normalised images, shape (batch, channels, height, width)
         "Mean of the logits over all looks."
         return torch.stack([self.model(v).float() for v in self.looks(x)]).mean(0)

@@ -281,7 +281,7 @@ def row(record,          # as read from a file
     r = pick('metrics') | (OFF if record.get('kind') == 'resnet' else {}) | pick('trial') | {k: record.get(k) for k in WHOLE} | {c: _dig(record, p) for c, p in PARTS.items()}
     r |= {c: shaped(r.get(c)) for c, shaped in SHAPES.items()}
     if r['kind'] == 'svm': r['time_s'], r['device'] = _dig(record, 'times.fit_s'), 'cuda' if _dig(record, 'engine.device') == 'cuda' else 'cpu'
-    if record.get('shared', 1) != 1: r['time_s'] = None       # it had to share its device: no time of its own
+    if record.get('shared', 1) != 1: r.update(time_s=None, energy_j=None, phases=None)       # it had to share its device: nothing of its own
     name, gpus = record.get('predictions'), _dig(record, 'machine.gpus') or []
     return r | dict(
         directory=str(directory), stale=stale(record), predictions=str(Path(directory)/Path(name).name) if isinstance(name, str) else None,

@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['HALF', 'CLOCK', 'SAVE_EVERY_S', 'make_optimizer', 'autocast', 'train_epoch', 'Scores', 'evaluate', 'Diverged',
-           'Training', 'run_epoch', 'determinism', 'threads', 'pack', 'unpack', 'OutOfTime', 'time_limit',
-           'NoCheckpoint', 'fit', 'run_trial']
+           'Training', 'batch_sizes', 'run_epoch', 'determinism', 'threads', 'pack', 'unpack', 'OutOfTime',
+           'time_limit', 'NoCheckpoint', 'fit', 'run_trial']
 
 # %% ../nbs/06_train.ipynb #836fa78b
-import copy, io, math, time
+import copy, io, math, os, time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -95,9 +95,9 @@ def evaluate(model,    # logits from images
         with autocast(trial.device, trial.amp):
             logits.append(model(xb.to(trial.device, non_blocking=True, memory_format=memory_format)).float())
         labels.append(yb)
-    logits, y = torch.cat(logits).cpu(), torch.cat(labels)
-    confidence, pred = logits.softmax(1).max(1)
-    return Scores(y.numpy(), pred.numpy(), confidence.numpy(), F.cross_entropy(logits, y).item())
+    logits, y = torch.cat(logits).cpu(), torch.cat(labels).cpu()      # labels made on the device are there too
+    (confidence, pred), loss = logits.softmax(1).max(1), F.cross_entropy(logits, y).item()
+    return Scores(y.numpy(), pred.numpy(), confidence.numpy(), loss)
 
 # %% ../nbs/06_train.ipynb #f5b9495c
 class Diverged(RuntimeError):
@@ -123,11 +123,18 @@ class Training:
         self.scaler = torch.amp.GradScaler(t.device, enabled=t.amp == 'fp16')
         self.phases = PhaseTimer(t.device, enabled=False)
 
-    def epoch(self, batches): "One pass over `batches`; their mean loss."; return train_epoch(self.model, batches, self.opt, self.trial, self.scaler, self.phases)
+    def epoch(self, batches): # of training images and labels
+        "One pass over `batches`; their mean loss."
+        return train_epoch(self.model, batches, self.opt, self.trial, self.scaler, self.phases)
+
     def scored(self): "The model whose predictions count."; return self.model
-    def evaluate(self, batches): "Scores of that model on `batches`."; return evaluate(self.scored(), batches, self.trial)
+    def evaluate(self, batches): # of images and labels
+        "Scores of that model on `batches`."
+        return evaluate(self.scored(), batches, self.trial)
+
     def more_state(self): "What a checkpoint must keep beside weights and optimizer: nothing here."; return {}
-    def set_more_state(self, state): "Put back what `more_state` gave."
+    def set_more_state(self, state): # from `more_state`
+        "Put back what `more_state` gave."
 
 # %% ../nbs/06_train.ipynb #3f706c44
 def _on_a_copy(training, batches, phases):
@@ -135,12 +142,18 @@ def _on_a_copy(training, batches, phases):
     t, model = training.trial, copy.deepcopy(training.model)
     train_epoch(model, batches, make_optimizer(t, model.parameters()), t, torch.amp.GradScaler(t.device, enabled=t.amp == 'fp16'), phases)
 
+def batch_sizes(n,          # training rows
+                batch_size, # images a step
+               )->list:     # the sizes of an epoch's batches, each once
+    "The sizes that occur: a full batch, if there is one, and the rest."
+    return [size for size in dict.fromkeys((min(batch_size, n), n % batch_size)) if size]
+
 @patch
 def warm_up(self:Training):
-    "One step on zeros with a copy of the model, outside every clock."
+    "A step on zeros for each size of batch, with a copy of the model, outside every clock."
     t = self.trial
-    batch = torch.zeros(min(t.batch_size, len(self.loaders.train.dataset)), t.channels, t.image_size, t.image_size)
-    _on_a_copy(self, [(batch, torch.zeros(len(batch), dtype=torch.long))], self.phases)
+    zeros = lambda n: (torch.zeros(n, t.channels, t.image_size, t.image_size), torch.zeros(n, dtype=torch.long))
+    _on_a_copy(self, map(zeros, batch_sizes(len(self.loaders.train.dataset), t.batch_size)), self.phases)
 
 # %% ../nbs/06_train.ipynb #3a1436c4
 def run_epoch(training,                # a `Training`, moved on by one epoch
@@ -176,6 +189,7 @@ def determinism(wanted, # whether only deterministic kernels may run
                ):
     "Inside, PyTorch uses deterministic kernels if `wanted`."
     before, benchmark = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    if wanted: os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')      # without it CUDA's products refuse to be deterministic
     torch.use_deterministic_algorithms(wanted)
     torch.backends.cudnn.benchmark = not wanted
     try: yield
@@ -199,7 +213,7 @@ def pack(training, # a `Training`
     "Everything that decides how `training` goes on, as bytes."
     state = dict(trial=training.trial.id, more=training.more_state(), model=training.model.state_dict(), opt=training.opt.state_dict(),
                  scaler=training.scaler.state_dict(), rng=torch.get_rng_state(), history=training.history,
-                 cuda_rng=torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
+                 cuda_rng=torch.cuda.get_rng_state() if training.trial.device == 'cuda' else None,
                  best=training.best, best_epoch=training.best_row and training.best_row['epoch'])
     file = io.BytesIO()
     torch.save(state, file)
@@ -210,14 +224,16 @@ def unpack(training, # a `Training` of the same trial, changed in place
            data,     # from `pack`
           ):
     "Put `training` where the packed one was."
-    s = torch.load(io.BytesIO(data), map_location=training.trial.device, weights_only=True)
+    s = torch.load(io.BytesIO(data), map_location='cpu', weights_only=True)      # each part knows what it wants on the device
     if s['trial'] != training.trial.id: raise ValueError(f"the checkpoint is of trial {s['trial']}, not {training.trial.id}")
     for name in ('model', 'opt', 'scaler'): getattr(training, name).load_state_dict(s[name])
+    for group in training.opt.param_groups:
+        if torch.is_tensor(group['lr']): group['lr'] = group['lr'].to(training.trial.device)
     training.set_more_state(s['more'])
     training.history, training.best = s['history'], s['best']
     training.best_row = next((r for r in s['history'] if r['epoch'] == s['best_epoch']), None)
-    torch.set_rng_state(s['rng'].cpu())
-    if s['cuda_rng']: torch.cuda.set_rng_state_all([r.cpu() for r in s['cuda_rng']])
+    torch.set_rng_state(s['rng'])
+    if torch.is_tensor(s['cuda_rng']): torch.cuda.set_rng_state(s['cuda_rng'])
 
 # %% ../nbs/06_train.ipynb #f1dcb85a
 class OutOfTime(RuntimeError):
@@ -236,7 +252,9 @@ def time_limit(limit_s, # seconds from now, or None
 # %% ../nbs/06_train.ipynb #4a697fb9
 class NoCheckpoint:
     "A trial that is not kept between epochs: the harmless off state of `store.Checkpoint`."
-    def save(self, data): "Keep nothing."
+    def save(self, data): # from `pack`
+        "Keep nothing."
+
     def load(self): "Nothing was kept."
 
 CLOCK = ('time_s: training epochs alone, with loading, copies, forward, backward and optimizer; '
@@ -249,8 +267,7 @@ def fit(training,   # a `Training`, trained to its trial's end or as far as it g
         checkpoint, # keeps the training between epochs
         track,      # receives each epoch's row
        )->tuple:    # status and message
-    "Go on from the checkpoint if there is one, train the epochs that are left, and say how it ended."
-    if data := checkpoint.load(): unpack(training, data)
+    "Train the epochs that are left, keep what is reached, and say how it ended."
     saved = time.monotonic()
     try:
         while len(training.history) < training.trial.epochs:
@@ -296,7 +313,9 @@ def run_trial(trial,                     # a `Trial`
     check_batches(len(rows.train), trial.batch_size, trial.image_size, trial.stem)
     batches = loaders(trial, images, rows)
     with determinism(trial.deterministic), threads(trial.threads):
-        with Stopwatch(trial.device) as setup: training = training_class(trial, batches, n_classes)
+        with Stopwatch(trial.device) as setup:
+            training = training_class(trial, batches, n_classes)
+            if data := checkpoint.load(): unpack(training, data)      # before the warm-up, which may record where things are
         with Stopwatch(trial.device) as warmup: training.warm_up()
         status, message = fit(training, progress, checkpoint, track)
         return _parts(training, rows, n_classes, status, message, dict(setup_s=setup.elapsed_s, warmup_s=warmup.elapsed_s))

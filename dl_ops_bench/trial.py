@@ -90,7 +90,7 @@ def _settle(trial):
 
 # %% ../nbs/00_trial.ipynb #9e5f954c
 class _Question:
-    "What both kinds of trial share: checked fields, an id, a dictionary."
+    "What both kinds of trial share: checked fields and an id."
     def _check(self):
         allowed('model', self.model, self.models)
         for f in fields(self):
@@ -109,9 +109,31 @@ class _Question:
         text = json.dumps(dict(said, kind=self.kind), sort_keys=True, separators=(',', ':'))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+# %% ../nbs/00_trial.ipynb #1b7ef130
+class _ResNetQuestion(_Question):
+    "What must hold between the fields of a ResNet's trial."
+    kind, models = 'resnet', MODELS
+
+    def __post_init__(self):
+        "Check every field and settle the ones that depend on others."
+        _settle(self)
+        self._check()
+        why = f"optimizer {self.optimizer!r}"
+        _applies(self, 'momentum', 'momentum' in OPTIMIZERS[self.optimizer][1], 0.9, why)
+        if self.nesterov and 'nesterov' not in OPTIMIZERS[self.optimizer][1]: raise InputError(f"nesterov has no meaning with {why}: leave it out.")
+        if self.nesterov and not self.momentum: raise InputError("nesterov needs a momentum above 0: give one, or nesterov=false.")
+        if self.flip and self.dataset != 'fashion_mnist':
+            raise InputError(f"flip has no meaning on {self.dataset}: a mirrored digit is another sign. Leave flip out.")
+        if self.loader == 'device' and (self.workers or not self.pin_memory):
+            raise InputError("workers and pin_memory have no meaning with loader 'device', which makes batches on the device: leave them out.")
+        allowed(f"step on device {self.device}", self.step, STEPS[self.device])
+        if self.amp not in AMP[self.device]:
+            raise InputError(f"amp {self.amp!r} does not work on device {self.device!r}: "
+                             f"choose one of {', '.join(AMP[self.device])}.")
+
 # %% ../nbs/00_trial.ipynb #b7e114b7
 @dataclass(frozen=True)
-class Trial(_Question):
+class Trial(_ResNetQuestion):
     "One training of a ResNet, described completely."
     dataset: str = 'fashion_mnist'  # digits, mnist or fashion_mnist
     model: str = 'resnet18'         # resnet18, resnet34 or resnet50
@@ -149,23 +171,6 @@ class Trial(_Question):
     erase: int = None               # side of a square of the original that is blanked out in training
     averaging: float = None         # decay of the moving average of the weights that is scored; 0 scores the weights
     tta: bool = None                # test-time augmentation: the score of an image and its mirror image or shifts, averaged
-    kind, models = 'resnet', MODELS
-
-    def __post_init__(self):
-        "Check every field and settle the ones that depend on others."
-        _settle(self)
-        self._check()
-        why = f"optimizer {self.optimizer!r}"
-        _applies(self, 'momentum', 'momentum' in OPTIMIZERS[self.optimizer][1], 0.9, why)
-        if self.nesterov and 'nesterov' not in OPTIMIZERS[self.optimizer][1]: raise InputError(f"nesterov has no meaning with {why}: leave it out.")
-        if self.flip and self.dataset != 'fashion_mnist':
-            raise InputError(f"flip has no meaning on {self.dataset}: a mirrored digit is another sign. Leave flip out.")
-        if self.loader == 'device' and (self.workers or not self.pin_memory):
-            raise InputError("workers and pin_memory have no meaning with loader 'device', which makes batches on the device: leave them out.")
-        allowed(f"step on device {self.device}", self.step, STEPS[self.device])
-        if self.amp not in AMP[self.device]:
-            raise InputError(f"amp {self.amp!r} does not work on device {self.device!r}: "
-                             f"choose one of {', '.join(AMP[self.device])}.")
 
 # %% ../nbs/00_trial.ipynb #cecbde4a
 @dataclass(frozen=True)

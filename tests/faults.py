@@ -4,10 +4,10 @@ from pathlib import Path
 
 import torch
 
-from dl_ops_bench import store, study, train
+from dl_ops_bench import presets, store, study, train
 
 
-def trials(): return study.trials_of('quick', settings=dict(model='resnet18', deterministic=True, train_fraction=0.2))
+def trials(): return presets.trials_of('quick', settings=dict(model='resnet18', deterministic=True, train_fraction=0.2))
 
 
 def few(): return [next(t for t in trials() if t.model == m and getattr(t, 'epochs', 2) == 2) for m in ('resnet18', 'svm_rbf')]

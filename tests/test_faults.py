@@ -1,9 +1,10 @@
 "Killed anywhere, short of disk, or with company: the same study again ends in the same table."
-import multiprocessing, os, random, signal, time
+import multiprocessing, os, random, signal, subprocess, sys, time
 
 import faults
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from dl_ops_bench.store import read_frame, read_predictions
@@ -109,3 +110,17 @@ def test_one_worker_dies_and_the_other_takes_over(start, whole, tmp_path):
     for p in (a, b): p.join()
     assert b.exitcode == 0
     assert_same(tmp_path, whole)
+
+
+def test_a_killed_parent_leaves_no_child_behind(tmp_path):
+    "The child notices, and gives the device back."
+    script = tmp_path/'parent.py'
+    script.write_text("import os, time\nfrom dl_ops_bench.study import Child\n"
+                      "if __name__ == '__main__':\n    print(Child().submit(os.getpid).result(), flush=True)\n    time.sleep(600)\n")
+    parent = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
+    child = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    parent.wait()
+    end = time.monotonic() + 60
+    while child.is_running() and child.status() != psutil.STATUS_ZOMBIE and time.monotonic() < end: time.sleep(0.1)
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(bool(reason), reason=reason)
 pytest.importorskip('submitit', reason='Slurm: submitit is not installed')
 
 STUDY = ['run', 'quick', '--set', 'model=resnet18', '--set', 'deterministic=true', '--set', 'train_fraction=0.5', '--set', 'epochs=3']
-SLURM = ['--engine', 'slurm', '--slurm', 'timeout_min=30', '--slurm', 'cpus_per_task=1']
+SLURM = ['--engine', 'slurm', '--device', 'cpu', '--slurm', 'timeout_min=30', '--slurm', 'cpus_per_task=1']
 SAME = ['id', 'status', 'accuracy_pct', 'loss', 'valid_loss', 'best_epoch', 'n_support']
 
 
@@ -36,6 +36,9 @@ def test_study_on_a_cluster(tmp_path):
         env = {**cluster.env, **threads}
         again = lambda: subprocess.Popen(command(*STUDY, *SLURM, '--out', cluster.folder), env=env, stdout=subprocess.PIPE,
                                          stderr=subprocess.STDOUT, text=True)
+        refused = subprocess.run(command(*STUDY, *SLURM, '--slurm', 'slurm_partition=nowhere', '--out', tmp_path/'refused'), env=env,
+                                 capture_output=True, text=True, timeout=100)
+        assert refused.returncode == 2 and 'Slurm refuses the job' in refused.stderr and 'Traceback' not in refused.stderr, refused.stderr
         first = again()
         cluster.until_running(2)
         end = time.monotonic() + 60
