@@ -40,7 +40,8 @@ def measured(plain, images, n_images, rounds, with_compile):
         step_s, faster = Measurement(tuple(s)), Measurement(tuple(a/b for a, b in zip(seconds[0], s)), 'times')
         low, high = ratio_interval(seconds[0], s)
         phases = tr.phase_breakdown(min(max(n_batches, 3), 10))['seconds']
-        rows.append(dict(model=t.model, batch_size=t.batch_size, image_size=t.image_size, way=name, n=faster.n, ms_per_step=1000*step_s.median, iqr_ms=1000*(step_s.iqr or 0),
+        rows.append(dict(model=t.model, optimizer=t.optimizer, batch_size=t.batch_size, image_size=t.image_size, way=name, n=faster.n,
+                         ms_per_step=1000*step_s.median, iqr_ms=1000*(step_s.iqr or 0),
                          images_per_s=t.batch_size/step_s.median, times_faster=faster.median, low=low, high=high,
                          mfu_pct=mfu_pct(model_flops(t)['training_step'], t.batch_size, step_s.median, peak_flops(peak, t.amp)),
                          **{f'{k}_pct': 100*v/sum(phases.values()) for k, v in phases.items()}))
@@ -52,6 +53,7 @@ parser.add_argument('--device', default='auto')
 parser.add_argument('--dataset', default='fashion_mnist')
 parser.add_argument('--models', nargs='+', default=list(MODELS))
 parser.add_argument('--batch-sizes', nargs='+', type=int, default=[16, 32, 128, 512])
+parser.add_argument('--optimizer', default='sgd')
 parser.add_argument('--image-size', type=int, default=64)
 parser.add_argument('--images', type=int, default=320, help='images of each turn, at least one step')
 parser.add_argument('--rounds', type=int, default=9, help='turns of each way')
@@ -65,7 +67,7 @@ header(f'one training step on {device}, the plain loop first')
 images = load(args.dataset)
 for model in args.models:
     for batch_size in args.batch_sizes:
-        plain = Trial(dataset=args.dataset, model=model, batch_size=batch_size, image_size=args.image_size, device=device,
+        plain = Trial(dataset=args.dataset, model=model, optimizer=args.optimizer, batch_size=batch_size, image_size=args.image_size, device=device,
                       amp=args.amp or ('fp16' if device == 'cuda' else 'off'), workers=loader_workers(device))
         new = measured(plain, images, args.images, args.rounds, args.compile)
         print(pd.DataFrame(new).to_string(index=False, float_format='%.3g'), '\n', flush=True)

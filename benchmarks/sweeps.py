@@ -1,14 +1,16 @@
 """Accuracy-only trials an hour: one after the other with all threads, or several at once with their share, in turns; and the mean and
-spread of their accuracies, which are not the same to the digit, since fewer threads add in another order."""
+spread of their accuracies, which are not the same to the digit, since fewer threads add in another order: hence their difference by equal
+seeds, with its interval."""
 import argparse, json, tempfile
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
+import numpy as np, pandas as pd
 from side_by_side import header, in_turns, machine
 
 from dl_ops_bench.data import load
 from dl_ops_bench.hardware import resolve_device, supports_bf16, usable_cores
+from dl_ops_bench.stats import mean_interval
 from dl_ops_bench.store import read_frame
 from dl_ops_bench.study import Child, run_study
 from dl_ops_bench.timer import Stopwatch
@@ -44,7 +46,11 @@ if __name__ == '__main__':
     load(args.dataset)
     header(f'{args.trials} trainings of ResNet-18 on {device}, {usable_cores()} cores, several at once')
     found = in_turns({k: lambda k=k: study(trials, k) for k in args.at_once}, args.rounds)
-    rows = [dict(at_once=k, n=s.n, s_per_trial=s.median, iqr_s=s.iqr, trials_per_hour=3600/s.median, times_more=found[args.at_once[0]].median/s.median,
-                 accuracy_pct=float(accuracies[k].mean()), accuracy_sd_pct=float(accuracies[k].std())) for k, s in found.items()]
+    base = args.at_once[0]
+    apart = {k: (accuracies[k] - accuracies[base]).tolist() for k in found}               # by the trial's id: equal seeds
+    ends = {k: mean_interval(d) if len(d) > 1 and k != base else (None, None) for k, d in apart.items()}
+    rows = [dict(at_once=k, n=s.n, s_per_trial=s.median, iqr_s=s.iqr, trials_per_hour=3600/s.median, times_more=found[base].median/s.median,
+                 seeds=len(apart[k]), accuracy_pct=float(accuracies[k].mean()), accuracy_sd_pct=float(accuracies[k].std()),
+                 difference_pct=float(np.mean(apart[k])), difference_low_pct=ends[k][0], difference_high_pct=ends[k][1]) for k, s in found.items()]
     print(pd.DataFrame(rows).to_string(index=False, float_format='%.3g'))
     if args.json: args.json.write_text(json.dumps(dict(benchmark='sweeps', machine=machine(), rows=rows), indent=1))

@@ -434,7 +434,8 @@ def _best_sentence(df):
 def _claims_sentence(df):
     found = [v for _, v in check_claims(df)]
     if not found: raise NotMeasured('any record with a machine.')
-    named = {verdict: [CLAIMS[v.claim][0].rstrip('.') for v in found if v.verdict == verdict] for verdict in ('supported', 'contradicted', 'undecided')}
+    said = lambda verdict: [CLAIMS[v.claim][0].rstrip('.') for v in found if v.verdict == verdict]
+    named = {verdict: said(verdict) for verdict in ('supported', 'contradicted', 'undecided')}
     told = '; '.join(f'{verdict}: {", ".join(f"“{n}”" for n in names)}' for verdict, names in named.items() if names)
     lacking = sum(v.verdict == 'not measured' for v in found)
     yield f'Of the claims of the reference, by machine: {told or "none could be checked"}. {lacking} could not be checked here.'
@@ -444,13 +445,14 @@ def _claims_sentence(df):
 # %% ../nbs/17_claims.ipynb #6351c4d0
 def _recipe_sentence(df):
     for _, r in ablation_table(df).query("left_out.str.startswith('all')").iterrows():
-        yield (f"On {r.dataset} the fast recipe's accuracy less the plain one's at {int(r.epochs)} epochs is {r.gain_pct:+.2f} points "
+        yield (f"{r.model} on {int(r.n_train):,} images of {r.dataset}, {int(r.epochs)} epochs: the fast recipe's accuracy less that of "
+               f"{r.left_out.removeprefix('all: ')}, is {r.gain_pct:+.2f} points "
                f'({r.gain_low_pct:.2f} to {r.gain_high_pct:.2f}, {r.basis}): it {r.verdict}.')
 
 def _ways_sentence(df):
     for _, w in ways_table(df).dropna(subset='speedup').iterrows():
         ends = f'{w.speedup_low:.2f} to {w.speedup_high:.2f}' if w.speedup_low == w.speedup_low else 'measured once'
-        yield (f'{w.model} on {w.dataset}, {w.way}: {w.speedup:.2f} times as fast as the plainest way ({ends}); '
+        yield (f'{w.model} on {int(w.n_train):,} images of {w.dataset}, {w.way}: {w.speedup:.2f} times as fast as {w.over} ({ends}); '
                f'the accuracies: {w.verdict} ({w.difference_pct:+.2f} points, {w.difference_low_pct:.2f} to {w.difference_high_pct:.2f}).')
 
 def _engines_sentence(df):

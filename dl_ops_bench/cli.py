@@ -86,8 +86,12 @@ def _forecast(trials, data):
 # %% ../nbs/18_cli.ipynb #f0ca5714
 def _elsewhere(device, fast):
     "Refuse what can't be found out, or measured, on a cluster's login node."
-    if device == 'auto': raise InputError("--device auto means the best device of this machine, and with --engine slurm others run the trials: name theirs, --device cuda or cpu.")
-    if fast: raise InputError("--fast measures on this machine, and with --engine slurm others run the trials: use --fast on one of them, or name the way, for example --set loader=device.")
+    if device == 'auto':
+        raise InputError("--device auto means the best device of this machine, and with --engine slurm others run the trials: "
+                         "name theirs, --device cuda or cpu.")
+    if fast:
+        raise InputError("--fast measures on this machine, and with --engine slurm others run the trials: use --fast on one of them, "
+                         "or name the way, for example --set loader=device.")
 
 # %% ../nbs/18_cli.ipynb #f0ca5709
 @app.command('run', epilog=EXAMPLES)

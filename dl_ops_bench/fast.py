@@ -332,13 +332,14 @@ def compare_ways(trials,      # that train the same thing, the first one is what
     return pd.DataFrame([_row(first, t, images, n_batches, rounds) for t in trials])
 
 def _row(first, trial, images, n_batches, rounds):
-    "One way beside the first. A way that fails here, for lack of memory or of a compiler, says why and has no time."
+    "One way beside the first. A way that fails here, for lack of memory, of a compiler or of a fused form, says why and has no time."
     gc.collect()
     row = {k: getattr(trial, k) for k in WAY}
     try:
         others = [ready(trial, images)] if trial != first.trial else []
         seconds = seconds_a_step([first, *others], n_batches, rounds)
-    except (RuntimeError, InputError) as e: return row | dict(ms_per_step=math.nan, images_per_s=math.nan, times_faster=math.nan, failed=str(e))
+    except (RuntimeError, TypeError, InputError) as e:
+        return row | dict(ms_per_step=math.nan, images_per_s=math.nan, times_faster=math.nan, failed=str(e))
     step_s = statistics.median(seconds[-1])
     return row | dict(ms_per_step=1000*step_s, images_per_s=trial.batch_size/step_s,
                       times_faster=statistics.median(a/b for a, b in zip(seconds[0], seconds[-1])), failed=None)

@@ -298,7 +298,8 @@ def conv_rate(device,         # cpu, cuda or mps
     n = batch_size or (16 if device == 'cpu' else 512)
     x = torch.rand(n, channels, image_size, image_size, device=device).to(dtype, memory_format=torch.channels_last)
     w = torch.rand(channels, channels, 3, 3, device=device).to(dtype, memory_format=torch.channels_last)
-    m = measure(lambda: torch.conv2d(x, w, padding=1), device, repeats, warmup=5, includes=f'one convolution of {n} x {channels} maps of {image_size} x {image_size}')
+    includes = f'one convolution of {n} x {channels} maps of {image_size} x {image_size}'
+    m = measure(lambda: torch.conv2d(x, w, padding=1), device, repeats, warmup=5, includes=includes)
     return Measurement(tuple(2*n*image_size**2*9*channels**2/s for s in m.samples), 'FLOP/s', m.includes)
 
 # %% ../nbs/03_hardware.ipynb #397ecd58
@@ -349,7 +350,9 @@ def copy_table(device,                               # cpu, cuda or mps
 def measure_peaks(device, # cpu, cuda or mps
                  )->dict: # name -> `Measurement`
     "Peak rates of `device`: products and convolutions in each precision it has, and copies."
-    kinds = dict(fp32=torch.float32) | (dict(bf16=torch.bfloat16) if supports_bf16(device) else {}) | (dict(fp16=torch.float16) if device != 'cpu' else {})
+    kinds = dict(fp32=torch.float32)
+    if supports_bf16(device): kinds['bf16'] = torch.bfloat16
+    if device != 'cpu': kinds['fp16'] = torch.float16
     out = {f'{name}_{k}': rate(device, dtype) for k, dtype in kinds.items() for name, rate in (('matmul', matmul_rate), ('conv', conv_rate))}
     out['copy_on_device'] = copy_rate(device, device)
     if device != 'cpu': out['copy_to_device_pageable'] = copy_rate('cpu', device)

@@ -351,7 +351,8 @@ PHASES = ('data', 'copy', 'forward', 'backward', 'optimizer')
 def phases_figure(df): # records
     "Figure 9: share of a training step's time by phase, a bar a model and device."
     t = runs(df, 'resnet').query('train_fraction == 1')
-    t = _keep(t, 'phases', lambda p: isinstance(p, dict) and sum(p['seconds'].values()) > 0 and 'step' not in p['seconds'])   # a fast step can't be taken apart
+    apart = lambda p: isinstance(p, dict) and sum(p['seconds'].values()) > 0 and 'step' not in p['seconds']     # a fast step can't be taken apart
+    t = _keep(t, 'phases', apart)
     if t.empty: raise NotMeasured('a ResNet trial by the plain loop whose record has a phase breakdown.')
     t = _one_way(t, 'far')
     t = t.dropna(subset='valid_accuracy_pct')

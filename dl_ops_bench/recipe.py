@@ -15,7 +15,7 @@ from torch import nn
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.optim.swa_utils import AveragedModel
 
-from .trial import Trial
+from .trial import InputError, Trial
 
 # %% ../nbs/07_recipe.ipynb #117d696e
 RISE = 0.25  # share of the steps in which the learning rate rises
@@ -79,6 +79,9 @@ class Augment:
         self.device = trial.device if trial.loader == 'device' else 'cpu'      # where its images are
         self.reach, self.side, self.fill = round(trial.crop*unit), round(trial.erase*unit), -mean/std
         self.size, self.on = trial.image_size, bool(trial.crop or trial.flip or trial.erase)
+        for name, pixels in dict(crop=self.reach, erase=self.side).items():
+            if (wanted := getattr(trial, name)) and not pixels:
+                raise InputError(f"{name} {wanted} is less than half a pixel at image_size {self.size}: use a larger image, or {name}=0.")
 
     def draw(self,
              n,     # images

@@ -278,7 +278,8 @@ def row(record,          # as read from a file
        )->dict:          # column -> value
     "One record as a row of the table."
     pick = lambda key: record.get(key) if isinstance(record.get(key), dict) else {}
-    r = pick('metrics') | (OFF if record.get('kind') == 'resnet' else {}) | pick('trial') | {k: record.get(k) for k in WHOLE} | {c: _dig(record, p) for c, p in PARTS.items()}
+    r = pick('metrics') | (OFF if record.get('kind') == 'resnet' else {}) | pick('trial')
+    r |= {k: record.get(k) for k in WHOLE} | {c: _dig(record, p) for c, p in PARTS.items()}
     r |= {c: shaped(r.get(c)) for c, shaped in SHAPES.items()}
     if r['kind'] == 'svm': r['time_s'], r['device'] = _dig(record, 'times.fit_s'), 'cuda' if _dig(record, 'engine.device') == 'cuda' else 'cpu'
     if record.get('shared', 1) != 1: r.update(time_s=None, energy_j=None, phases=None)       # it had to share its device: nothing of its own

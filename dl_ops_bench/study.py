@@ -25,6 +25,7 @@ from .flops import model_flops
 from .hardware import fingerprint, peaks, resolve_device, usable_cores, versions
 from .models import check_batches
 from .presets import unique
+from .recipe import Augment
 from .store import Checkpoint, Claim, Store, plain, read_frame, stale, writable, write_atomic
 from .timer import Stopwatch
 from .trial import RESULTS, InputError, SVMTrial, Trial
@@ -38,8 +39,10 @@ def check(trials,     # the study
     for device in {t.device for t in trials if devices}: resolve_device(device)
     for t in trials:
         if devices and t.kind == 'svm' and t.model.startswith('svm_'): svm.svc_class(t.engine)      # says how to install it
-        rows = split_for(t, load(t.dataset, root))
+        images = load(t.dataset, root)
+        rows = split_for(t, images)
         if t.kind == 'resnet':
+            Augment(t, images.x.shape[1], mean=0., std=1.)                       # says what it can't do at this size
             check_batches(len(rows.train), t.batch_size, t.image_size, t.stem)
             if devices: fast.check_step(t)
             if devices and t.workers > usable_cores():

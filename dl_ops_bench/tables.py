@@ -479,7 +479,7 @@ def ablation_table(df): # records
                                    'for as many epochs.')
     t = pd.DataFrame(rows)
     t = _ends(t, gain_pct=t.gain_ends, time_s=t.times_s.map(times_interval))
-    shown = ['dataset', 'model', 'optimizer', 'epochs', 'left_out']
+    shown = ['dataset', 'model', 'optimizer', 'n_train', 'epochs', 'left_out']
     more = [c for c in _also(t, shown) if c in same and c != 'batch_size']
     return t[more + shown + ['n', *_with(['accuracy_pct', 'gain_pct']), 'verdict', 'basis', *_with(['time_s']), 'ids']]
 
@@ -495,18 +495,18 @@ def ways_table(df): # records
     if not rows: raise NotMeasured(f"one training run in two ways on one machine; ways are {', '.join(WAYS)}.")
     t = pd.DataFrame(rows)
     t = _ends(t, epoch_s=t.epoch_ends, speedup=t.speedup_ends, difference_pct=t.difference_ends)
-    shown = ['device', 'dataset', 'model', 'optimizer', 'way']
+    shown = ['device', 'dataset', 'model', 'optimizer', 'n_train', 'way']
     more = [c for c in _also(t, shown) if c not in WAYS]
-    return t[more + shown + ['n', *_with(['epoch_s', 'speedup']), 'basis', *_with(['accuracy_pct', 'difference_pct']), 'verdict', 'ids']]
+    return t[more + shown + ['n', *_with(['epoch_s', 'speedup']), 'over', 'basis', *_with(['accuracy_pct', 'difference_pct']), 'verdict', 'ids']]
 
 def _way_row(w, base):
     (a, of_a), (b, of_b) = (_samples(x.times_s, x.histories) for x in (base, w))
-    row = dict(w, way=_way(w), epoch_s=np.median(b), epoch_ends=times_interval(b), basis=of_b, speedup=np.nan, speedup_ends=(np.nan, np.nan),
+    row = dict(w, way=_way(w), over=None, epoch_s=np.median(b), epoch_ends=times_interval(b), basis=of_b, speedup=np.nan, speedup_ends=(np.nan, np.nan),
                difference_pct=np.nan, difference_ends=(np.nan, np.nan), verdict='compared with')
     if w.name == base.name: return row
     difference, ends, _ = _paired(w, base)
-    return dict(row, speedup=np.median(a)/np.median(b), speedup_ends=ratio_interval(a, b), difference_pct=difference, difference_ends=ends,
-                verdict=_said(*ends))
+    return dict(row, over=_way(base), speedup=np.median(a)/np.median(b), speedup_ends=ratio_interval(a, b), difference_pct=difference,
+                difference_ends=ends, verdict=_said(*ends))
 
 # %% ../nbs/14_tables.ipynb #7c02cfb5
 def _short(df):
