@@ -418,8 +418,12 @@ def _utilisation(df):
     from dl_ops_bench.flops import mfu_pct
     from dl_ops_bench.hardware import peak_flops
     t = runs(df, 'resnet').dropna(subset='time_s').assign(images_per_s=lambda r: r.n_train*r.epochs/r.time_s)
-    t['peak_gflops_per_s'] = [peak_flops(r.peaks if isinstance(r.peaks, dict) else {}, r.amp)/1e9 for r in t.itertuples()]
-    t['peak_gflops_per_s'] = t.groupby(['machine', 'device', 'amp'], dropna=False).peak_gflops_per_s.transform('max')   # of all times it was measured
+    best = {}                                # machine and device -> each rate, the best of all times that it was measured
+    for r in t.itertuples():
+        rates = best.setdefault((r.machine, r.device), {})
+        for name, m in (r.peaks if isinstance(r.peaks, dict) else {}).items():
+            rates[name] = max(m, rates.get(name, m), key=lambda m: m['median'])
+    t['peak_gflops_per_s'] = [peak_flops(best[r.machine, r.device], r.amp)/1e9 for r in t.itertuples()]
     t = t.dropna(subset=['peak_gflops_per_s', 'training_gflops'])
     if t.empty: raise NotMeasured("ResNet trials whose records hold the machine's peak rates.")
     t['achieved_gflops_per_s'] = t.training_gflops*t.images_per_s
