@@ -51,7 +51,7 @@ def card():
 
 
 def report():
-    "The report's first figures, as a browser shows them, from the heading above the first one down to the second."
+    "The report's first figure, as a browser shows it, from the heading above it down to the table below."
     import PIL.Image
     from selenium import webdriver
     from dl_ops_bench.report import render
@@ -67,8 +67,9 @@ def report():
             box = driver.execute_script("""
                 const images = [...document.querySelectorAll('figure img, .output img, main img')];
                 const heading = [...document.querySelectorAll('h2')].filter(h => h.getBoundingClientRect().top < images[0].getBoundingClientRect().top).pop();
-                const main = document.querySelector('main').getBoundingClientRect(), end = images[1].getBoundingClientRect();
-                return [main.left, heading.getBoundingClientRect().top + scrollY - 8, main.width, end.top + scrollY - 8];""")
+                const below = [...document.querySelectorAll('details')].find(d => d.getBoundingClientRect().top > images[0].getBoundingClientRect().bottom);
+                const main = document.querySelector('main').getBoundingClientRect();
+                return [main.left, heading.getBoundingClientRect().top + scrollY - 8, main.width, below.getBoundingClientRect().top + scrollY - 8];""")
             left, top, width, bottom = box
             shot = driver.execute_cdp_cmd('Page.captureScreenshot', dict(format='png', captureBeyondViewport=True,
                                           clip=dict(x=left, y=top, width=width, height=bottom - top, scale=1)))
