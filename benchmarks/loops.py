@@ -1,75 +1,71 @@
-"""The plain loop against faster ways to run the same training, in turns (A B, B A), one improvement more in each row: images a
-second, ratio with spread, share of the measured peak (MFU) and where the time of a step goes."""
-import argparse, json
+"The plain loop against faster executions of the same training, in turns, one improvement more in each row."
 from dataclasses import replace
-from pathlib import Path
 
-import pandas as pd
-from side_by_side import header, machine
+from side_by_side import header, parser, show, times_faster, write
 
 from dl_ops_bench.data import load
-from dl_ops_bench.fast import check_step, improvements, ready, seconds_a_step
-from dl_ops_bench.flops import mfu_pct, model_flops
-from dl_ops_bench.hardware import peak_flops, peaks, resolve_device
-from dl_ops_bench.stats import ratio_interval
+from dl_ops_bench.fast import improvements, seconds_per_step, warmed_up
+from dl_ops_bench.hardware import peaks, resolve_device
+from dl_ops_bench.models import model_flops
 from dl_ops_bench.presets import loader_workers
+from dl_ops_bench.roofline import mfu_pct, peak_flops
 from dl_ops_bench.timer import Measurement
 from dl_ops_bench.trial import MODELS, Trial
 
 
 def ladder(plain, with_compile):
-    "Name and trial of each way, each with one improvement more than the one before."
-    found = [('plain', plain)]
-    for name, settings in improvements(plain):
-        if name == 'torch.compile':
+    "Name -> trial of each way, each with one improvement more than the one before."
+    found, last = dict(plain=plain), plain
+    for name, changes in improvements(plain):
+        if changes.get('step') == 'compile':
             if not with_compile: continue
-            name, settings = 'torch.compile instead', settings | dict(matmul_wgrad=False)
-        found.append((name, replace(found[-1][1], **settings)))
+            name, changes = f'{name} instead', changes | dict(matmul_wgrad=False)
+        found[name] = last = replace(last, **changes)
     return found
 
 
+def phases(training, n_batches):
+    "Share of each phase of a step, in percent."
+    seconds = training.phase_breakdown(min(max(n_batches, 3), 10))['seconds']
+    total = sum(seconds.values())
+    return {f'{name}_pct': 100*s/total for name, s in seconds.items()}
+
+
 def measured(plain, images, n_images, rounds, with_compile):
-    "A row for each way to run `plain`."
-    n_batches = max(1, n_images//plain.batch_size)
-    names, trials = zip(*ladder(plain, with_compile))
-    for t in trials: check_step(t)
-    trainings = [ready(t, images) for t in trials]
-    seconds, peak = seconds_a_step(trainings, n_batches, rounds), peaks(plain.device)
-    rows = []
-    for name, t, tr, s in zip(names, trials, trainings, seconds):
-        step_s, faster = Measurement(tuple(s)), Measurement(tuple(a/b for a, b in zip(seconds[0], s)), 'times')
-        low, high = ratio_interval(seconds[0], s)
-        phases = tr.phase_breakdown(min(max(n_batches, 3), 10))['seconds']
-        rows.append(dict(model=t.model, optimizer=t.optimizer, batch_size=t.batch_size, image_size=t.image_size, way=name, n=faster.n,
-                         ms_per_step=1000*step_s.median, iqr_ms=1000*(step_s.iqr or 0),
-                         images_per_s=t.batch_size/step_s.median, times_faster=faster.median, low=low, high=high,
-                         mfu_pct=mfu_pct(model_flops(t)['training_step'], t.batch_size, step_s.median, peak_flops(peak, t.amp)),
-                         **{f'{k}_pct': 100*v/sum(phases.values()) for k, v in phases.items()}))
-    return rows
+    "A row for each way to run `plain`: images a second, ratio with its interval, share of the peak, phases."
+    n_batches, peak = max(1, n_images//plain.batch_size), peaks(plain.device)
+    rates = {name: m['median'] for name, m in peak.items()}
+    trainings = {name: warmed_up(t, images) for name, t in ladder(plain, with_compile).items()}
+    seconds = {name: Measurement(tuple(s)) for name, s in seconds_per_step(trainings, n_batches, rounds).items()}
+    for name, training in trainings.items():
+        t, s, faster = training.trial, seconds[name], times_faster(seconds['plain'], seconds[name])
+        mfu = mfu_pct(model_flops(t)['training_step'], t.batch_size, s.median, peak_flops(rates, t.amp))
+        yield dict(model=t.model, optimizer=t.optimizer, batch_size=t.batch_size, image_size=t.image_size, way=name,
+                   n=s.n, ms_per_step=1000*s.median, iqr_ms=1000*(s.iqr or 0), images_per_s=t.batch_size/s.median,
+                   times_faster=faster.value, low=faster.low, high=faster.high, mfu_pct=mfu,
+                   **phases(training, n_batches))
 
 
-parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument('--device', default='auto')
-parser.add_argument('--dataset', default='fashion_mnist')
-parser.add_argument('--models', nargs='+', default=list(MODELS))
-parser.add_argument('--batch-sizes', nargs='+', type=int, default=[16, 32, 128, 512])
-parser.add_argument('--optimizer', default='sgd')
-parser.add_argument('--image-size', type=int, default=64)
-parser.add_argument('--images', type=int, default=320, help='images of each turn, at least one step')
-parser.add_argument('--rounds', type=int, default=9, help='turns of each way')
-parser.add_argument('--amp', default=None, help='precision of the plain loop [default: fp16 on a GPU, as the reference; off on a CPU]')
-parser.add_argument('--compile', action='store_true', help='measure torch.compile too, on a GPU')
-parser.add_argument('--json', type=Path, help='add the rows to this file')
-args = parser.parse_args()
+options = parser(__doc__, rounds=10)
+options.add_argument('--dataset', default='fashion_mnist')
+options.add_argument('--models', nargs='+', default=list(MODELS))
+options.add_argument('--batch-sizes', nargs='+', type=int, default=[16, 32, 128, 512])
+options.add_argument('--optimizer', default='sgd')
+options.add_argument('--image-size', type=int, default=64)
+options.add_argument('--images', type=int, default=320, help='images of each turn, at least one step')
+options.add_argument('--amp', help='precision of the plain loop [default: fp16 on a GPU, as the reference, else off]')
+options.add_argument('--compile', action='store_true', help='measure torch.compile too, on a GPU')
+args = options.parse_args()
 
 device, rows = resolve_device(args.device), []
 header(f'one training step on {device}, the plain loop first')
-images = load(args.dataset)
+images, amp = load(args.dataset), args.amp or ('fp16' if device == 'cuda' else 'off')
+common = Trial(dataset=args.dataset, optimizer=args.optimizer, image_size=args.image_size, device=device, amp=amp,
+               workers=loader_workers(device))
 for model in args.models:
     for batch_size in args.batch_sizes:
-        plain = Trial(dataset=args.dataset, model=model, optimizer=args.optimizer, batch_size=batch_size, image_size=args.image_size, device=device,
-                      amp=args.amp or ('fp16' if device == 'cuda' else 'off'), workers=loader_workers(device))
-        new = measured(plain, images, args.images, args.rounds, args.compile)
-        print(pd.DataFrame(new).to_string(index=False, float_format='%.3g'), '\n', flush=True)
+        plain = replace(common, model=model, batch_size=batch_size)
+        new = list(measured(plain, images, args.images, args.rounds, args.compile))
+        show(new)
         rows += new
-if args.json: args.json.write_text(json.dumps(dict(benchmark='loops', machine=machine(), rows=rows), indent=1))
+write(args.json, 'loops', rows)

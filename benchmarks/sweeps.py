@@ -1,56 +1,63 @@
-"""Accuracy-only trials an hour: one after the other with all threads, or several at once with their share, in turns; and the mean and
-spread of their accuracies, which are not the same to the digit, since fewer threads add in another order: hence their difference by equal
-seeds, with its interval."""
-import argparse, json, tempfile
+"Accuracy-only trials an hour: one after the other with all threads, or several at once with their share, in turns."
+import tempfile
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
-import numpy as np, pandas as pd
-from side_by_side import header, in_turns, machine
+import numpy as np
+from side_by_side import header, measured, parser, show, write
 
 from dl_ops_bench.data import load
 from dl_ops_bench.hardware import resolve_device, supports_bf16, usable_cores
-from dl_ops_bench.stats import mean_interval
-from dl_ops_bench.store import read_frame
-from dl_ops_bench.study import Child, run_study
+from dl_ops_bench.stats import estimate, scatter
+from dl_ops_bench.store import read_records
+from dl_ops_bench.study import run_study
 from dl_ops_bench.timer import Stopwatch
 from dl_ops_bench.trial import Trial
+from dl_ops_bench.workers import ChildProcess
 
 
-def study(trials, per_device):
-    "Seconds a trial of a study in a fresh directory, and what came out."
-    with tempfile.TemporaryDirectory() as out:
-        engine = Child()
-        with Stopwatch() as clock: run_study(trials, out, say=lambda line: None, engine=engine, per_device=per_device)
-        engine.shutdown()
-        accuracies.setdefault(per_device, read_frame(out).set_index('id').accuracy_pct)
+def say_nothing(line): pass
+
+
+def study(trials, at_once, accuracies):
+    "Seconds a trial of a study in a fresh directory; its accuracies, in the order of the trials, go into `accuracies`."
+    with tempfile.TemporaryDirectory() as out, ChildProcess() as executor:
+        with Stopwatch() as clock: run_study(trials, out, executor=executor, per_device=at_once, say=say_nothing)
+        found = {r.id: r.metrics.accuracy_pct for r in read_records(out)}
+    accuracies.setdefault(at_once, np.array([found[t.id] for t in trials]))
     return clock.elapsed_s/len(trials)
 
 
+def difference(pct, base_pct):
+    "By equal seeds: fewer threads add in another order, so single accuracies move and their mean shouldn't."
+    variance, df = scatter(pct - base_pct)
+    return estimate((pct - base_pct).mean(), [(variance/len(pct), df)], len(pct), 'seeds', 'points')
+
+
 if __name__ == '__main__':
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--device', default='auto')
-    parser.add_argument('--dataset', default='fashion_mnist')
-    parser.add_argument('--trials', type=int, default=4)
-    parser.add_argument('--at-once', nargs='+', type=int, default=[1, 2])
-    parser.add_argument('--data-fraction', type=float, default=0.05)
-    parser.add_argument('--image-size', type=int, default=32)
-    parser.add_argument('--batch-size', type=int, default=32)
-    parser.add_argument('--rounds', type=int, default=3)
-    parser.add_argument('--json', type=Path, help='write the rows to this file')
-    args = parser.parse_args()
-    device, accuracies = resolve_device(args.device), {}
-    trial = Trial(dataset=args.dataset, device=device, loader='device', amp='bf16' if supports_bf16(device) else 'off', channels_last=True, epochs=1,
-                  data_fraction=args.data_fraction, image_size=args.image_size, batch_size=args.batch_size, channels=1)
+    options = parser(__doc__, rounds=4)
+    options.add_argument('--dataset', default='fashion_mnist')
+    options.add_argument('--trials', type=int, default=4)
+    options.add_argument('--at-once', nargs='+', type=int, default=[1, 2])
+    options.add_argument('--data-fraction', type=float, default=0.05)
+    options.add_argument('--image-size', type=int, default=32)
+    options.add_argument('--batch-size', type=int, default=32)
+    args = options.parse_args()
+    device, accuracies, rows = resolve_device(args.device), {}, []
+    trial = Trial(dataset=args.dataset, device=device, loader='device', amp='bf16' if supports_bf16(device) else 'off',
+                  channels_last=True, epochs=1, channels=1, data_fraction=args.data_fraction,
+                  image_size=args.image_size, batch_size=args.batch_size)
     trials = [replace(trial, seed=s) for s in range(args.trials)]
     load(args.dataset)
     header(f'{args.trials} trainings of ResNet-18 on {device}, {usable_cores()} cores, several at once')
-    found = in_turns({k: lambda k=k: study(trials, k) for k in args.at_once}, args.rounds)
+    found = measured({k: partial(study, trials, k, accuracies) for k in args.at_once}, args.rounds)
     base = args.at_once[0]
-    apart = {k: (accuracies[k] - accuracies[base]).tolist() for k in found}               # by the trial's id: equal seeds
-    ends = {k: mean_interval(d) if len(d) > 1 and k != base else (None, None) for k, d in apart.items()}
-    rows = [dict(at_once=k, n=s.n, s_per_trial=s.median, iqr_s=s.iqr, trials_per_hour=3600/s.median, times_more=found[base].median/s.median,
-                 seeds=len(apart[k]), accuracy_pct=float(accuracies[k].mean()), accuracy_sd_pct=float(accuracies[k].std()),
-                 difference_pct=float(np.mean(apart[k])), difference_low_pct=ends[k][0], difference_high_pct=ends[k][1]) for k, s in found.items()]
-    print(pd.DataFrame(rows).to_string(index=False, float_format='%.3g'))
-    if args.json: args.json.write_text(json.dumps(dict(benchmark='sweeps', machine=machine(), rows=rows), indent=1))
+    for k, s in found.items():
+        row = dict(at_once=k, n=s.n, s_per_trial=s.median, iqr_s=s.iqr, trials_per_hour=3600/s.median,
+                   times_more=found[base].median/s.median, seeds=len(trials),
+                   accuracy_pct=float(accuracies[k].mean()), accuracy_sd_pct=float(accuracies[k].std(ddof=1)))
+        apart = difference(accuracies[k], accuracies[base])
+        ends = (apart.low, apart.high) if k != base else (None, None)
+        rows.append(row | dict(difference_pct=apart.value, difference_low_pct=ends[0], difference_high_pct=ends[1]))
+    show(rows)
+    write(args.json, 'sweeps', rows)

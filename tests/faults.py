@@ -4,23 +4,29 @@ from pathlib import Path
 
 import torch
 
-from dl_ops_bench import presets, store, study, train
+from dl_ops_bench import presets, run as runs, store, study, train
 
 
-def trials(): return presets.trials_of('quick', settings=dict(model='resnet18', deterministic=True, train_fraction=0.2))
+MODELS = ('resnet18', 'dummy', 'linear', 'svm_rbf', 'svm_poly')
 
 
-def few(): return [next(t for t in trials() if t.model == m and getattr(t, 'epochs', 2) == 2) for m in ('resnet18', 'svm_rbf')]
+def trials():
+    return presets.trials_of('quick', settings=dict(model=MODELS, deterministic=(True,), train_fraction=(0.2,)))
+
+
+def few():
+    short = [t for t in trials() if getattr(t, 'epochs', 2) == 2]
+    return [next(t for t in short if t.model == m) for m in ('resnet18', 'svm_rbf')]
 
 
 def log_runs(path):
     "Leave a line in `path` for each trial that this process runs."
-    run_one = study.run_one
+    run_trial = runs.run_trial
 
     def logged(trial, *args):
         with open(path, 'a') as f: f.write(f'{trial.id}\n')
-        return run_one(trial, *args)
-    study.run_one = logged
+        return run_trial(trial, *args)
+    runs.run_trial = logged
 
 
 def run(out, which=trials, log=None, prepare=None):
@@ -37,17 +43,17 @@ class Fault:
     def __init__(self, n, where): self.n, self.where = n, where
 
     def __call__(self):
-        count, fdopen, replace = [0], os.fdopen, os.replace
+        count, replace = [0], os.replace
 
-        def torn(handle, *args, **kwargs):
-            f = fdopen(handle, *args, **kwargs)
+        def torn(path, *args, **kwargs):
+            f = open(path, *args, **kwargs)
             write = f.write
 
             def half(data):
                 write(data[:len(data)//2])
                 f.flush()
                 os.kill(os.getpid(), signal.SIGKILL)
-            if args[:1] == ('wb',):
+            if args[:1] == ('xb',):                   # as `write_atomic` opens its temporary file
                 count[0] += 1
                 if count[0] == self.n and self.where == 'middle': return Half(f, half)
             return f
@@ -56,7 +62,7 @@ class Fault:
             if count[0] == self.n and self.where == 'before': os.kill(os.getpid(), signal.SIGKILL)
             replace(a, b)
             if count[0] == self.n and self.where == 'after': os.kill(os.getpid(), signal.SIGKILL)
-        store.os.fdopen, store.os.replace = torn, killing
+        store.open, store.os.replace = torn, killing          # found before the built-in one
 
 
 class Half:
@@ -76,4 +82,5 @@ class SmallFiles:
         resource.setrlimit(resource.RLIMIT_FSIZE, (self.n_bytes, self.n_bytes))
 
 
-def debris(out): return sorted(p.name for p in Path(out).iterdir() if 'claim' in p.name or p.suffix in ('.checkpoint', '.damaged'))
+def debris(out):
+    return sorted(p.name for p in Path(out).iterdir() if 'claim' in p.name or p.suffix in ('.checkpoint', '.unused'))

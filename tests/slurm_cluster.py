@@ -78,7 +78,8 @@ class Cluster:
         key = self.top/'munge.key'
         key.write_bytes(os.urandom(128))
         key.chmod(0o400)
-        self.env = dict(os.environ, SLURM_CONF=f'{self.top}/slurm.conf', PATH=f"{self.top}/bin:{os.environ['PATH']}:/usr/sbin:/sbin")
+        self.env = dict(os.environ, SLURM_CONF=f'{self.top}/slurm.conf',
+                        PATH=f"{self.top}/bin:{os.environ['PATH']}:/usr/sbin:/sbin")
         self.daemons = {}
         try: self._start(key)
         except BaseException:
@@ -93,7 +94,8 @@ class Cluster:
         _until(lambda: self.run('munge', '-S', f'{t}/munge.socket', '-n').returncode == 0, 10, 'munge')
         self._daemon('slurmctld', '-D')
         for n in ('n1', 'n2'): self.up(n)
-        _until(lambda: self.run('sinfo', '-h', '-N', '-o', '%t').stdout.split() == ['idle', 'idle'], 30, 'two idle nodes')
+        states = lambda: self.run('sinfo', '-h', '-N', '-o', '%t').stdout.split()
+        _until(lambda: states() == ['idle', 'idle'], 30, 'two idle nodes')
 
     def _daemon(self, *command, name=None):
         log = open(self.top/'log'/f'{name or command[0]}.out', 'ab')
@@ -117,7 +119,8 @@ class Cluster:
 
     def __exit__(self, *_):
         self.run('scancel', '--user=root')
-        with contextlib.suppress(RuntimeError): _until(lambda: not self.run('squeue', '-h').stdout.strip(), 15, 'an empty queue')
+        queue = lambda: self.run('squeue', '-h').stdout.strip()
+        with contextlib.suppress(RuntimeError): _until(lambda: not queue(), 15, 'an empty queue')
         for p in reversed(list(self.daemons.values())):
             p.terminate()
             try: p.wait(10)

@@ -4,10 +4,10 @@ import json, os, signal, subprocess, sys, time
 import pytest
 
 from conftest import realdata
-from dl_ops_bench.store import read_frame
+from dl_ops_bench.store import read_records
 
 # a study of seconds: one depth, one epoch, a tenth of the rows
-TINY = ['run', 'quick', '--set', 'model=resnet18', '--set', 'epochs=1', '--set', 'train_fraction=0.1']
+TINY = ['run', 'quick', '--set', 'model=resnet18,dummy,svm_rbf', '--set', 'epochs=1', '--set', 'train_fraction=0.1']
 
 
 def refused(result, *says):
@@ -24,11 +24,17 @@ def refused(result, *says):
     (['run', 'quick', '--set', 'optimizer=lion'], ["optimizer 'lion'", 'sgd, adam']),
     (['run', 'quick', '--set', 'epoch=1'], ["setting 'epoch'", "Did you mean 'epochs'?"]),
     (['run', 'quick', '--set', 'epochs'], ["'epochs' has no '='", 'key=value']),
+    (['run', 'quick', '--set', 'lr=0.1', '--set', 'lr=0.01'], ["setting 'lr' is given twice", 'separated by commas']),
+    (['run', 'quick', '--set', 'lr=0.1,often'], ["lr 'often' is not a number"]),
+    (['run', 'quick', '--only', 'svm', '--set', 'model=resnet18'],
+     ['setting model=resnet18 has no meaning for any of the trials']),
+    (['run', 'mystudy.py'], ["mystudy.py' can't be read"]),
     (['run', 'quick', '--set', 'lr=-1'], ['lr -1.0 is out of range', 'from 1e-08 to 10']),
     (['run', 'quick', '--set', 'lr=nan'], ['lr nan is out of range']),
     (['run', 'quick', '--set', 'batch_size=100000000'], ['batch_size 100000000 is out of range']),
     (['run', 'quick', '--set', 'image_size=4'], ['image_size 4 is out of range', 'from 8 to 224']),
-    (['run', 'quick', '--set', 'amp=fp16', '--device', 'cpu'], ["amp 'fp16' does not work on device 'cpu'", 'off, bf16']),
+    (['run', 'quick', '--set', 'amp=fp16', '--device', 'cpu'],
+     ["amp 'fp16' does not work with device 'cpu'", 'off, bf16']),
     (['run', 'quick', '--seeds', '-3'], ['seeds -3 is out of range']),
     (['run', 'quick', '--device', 'tpu'], ["device 'tpu'", 'auto, cpu, cuda, mps']),
     (['run', 'quick', '--retry', 'everything'], ["retry 'everything'", 'oom, error, diverged, timeout, stale']),
@@ -42,7 +48,8 @@ def test_bad_input_is_refused(cli, args, says, tmp_path):
 
 
 def test_cuda_without_cuda(cli):
-    refused(cli('run', 'quick', '--device', 'cuda', env={'CUDA_VISIBLE_DEVICES': ''}), "device 'cuda' is not available here", 'cpu')
+    r = cli('run', 'quick', '--device', 'cuda', env={'CUDA_VISIBLE_DEVICES': ''})
+    refused(r, "device 'cuda' is not available here", 'cpu')
 
 
 def test_unknown_option(cli): refused(cli('run', 'quick', '--quick'), 'No such option: --quick')
@@ -63,8 +70,9 @@ def test_directories_without_permission(cli, tmp_path):
 
 
 def test_no_data_and_no_network(cli, tmp_path):
-    nowhere = {k: 'http://127.0.0.1:9' for k in ('http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY')}
-    refused(cli('run', 'lab', '--data', 'empty', env=nowhere), "data set 'mnist' is not in empty", 'dl-ops-bench data prepare', '--data')
+    nowhere = dict.fromkeys(('http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'), 'http://127.0.0.1:9')
+    r = cli('run', 'lab', '--data', 'empty', env=nowhere)
+    refused(r, "data set 'mnist' is not in empty", 'dl-ops-bench data prepare', '--data')
 
 
 @realdata
@@ -99,29 +107,80 @@ def test_run_again_runs_only_what_is_missing(cli, tmp_path):
     after = {i: (out/f'{i}.json').stat().st_mtime_ns for i in ids(out)}
     assert code == 0 and f'{len(before) - 1} of {len(before)} trials have a record already' in text
     assert {i for i in before if before[i] != after[i]} == {lost}
-    table = read_frame(out)
-    assert (table.status == 'ok').all() and (table.pipe(lambda t: t[t.kind == 'resnet']).epochs == 1).all()
+    records = read_records(out)
+    assert {r.status for r in records} == {'ok'} and {r.trial.epochs for r in records if r.kind == 'resnet'} == {1}
 
     damaged = out/f'{lost}.json'                         # a record that was cut off in the middle
     whole = damaged.read_text()
     damaged.write_text(whole[:len(whole)//2])
-    for command in (TINY, ['report', out]): refused(cli(*command), str(damaged.relative_to(tmp_path)), 'move it away or delete it')
+    says = str(damaged.relative_to(tmp_path)), 'move it away or delete it'
+    refused(cli(*TINY), *says)
+    code, text = cli('report', out.relative_to(tmp_path))      # of all the others, and this one is named
+    assert code == 0 and all(words in text for words in says), text
     assert damaged.read_text() == whole[:len(whole)//2] and ids(out) == sorted(before)
 
 
-@pytest.mark.parametrize('sent, code', [(signal.SIGINT, 130), (signal.SIGTERM, 75), (signal.SIGUSR2, 75)], ids=lambda v: str(v))
+@pytest.mark.parametrize('sent, code', [(signal.SIGINT, 130), (signal.SIGTERM, 75), (signal.SIGUSR2, 75)], ids=str)
 def test_stopped_run_keeps_its_records(cli, tmp_path, sent, code):
     out = tmp_path/'dl-ops-results/quick'
     p = subprocess.Popen([sys.executable, '-c', 'from dl_ops_bench.cli import main; main()', *TINY], cwd=tmp_path,
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))     # a background shell ignores it
+                         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # background shells ignore it
     while not (out.exists() and ids(out)) and p.poll() is None: time.sleep(0.05)
     p.send_signal(sent)
     text, _ = p.communicate(timeout=120)
     assert p.returncode == code and 'give the same command again' in text and 'Traceback' not in text, text
     kept = ids(out)
-    assert 'running, ' in cli('status', out)[1] and ' 0 running' in cli('status', out)[1]      # nobody is at it any more
+    says = cli('status', out)[1]
+    assert 'running, ' in says and ' 0 running' in says      # nobody is at it any more
     assert kept and all(json.loads((out/f'{i}.json').read_text())['status'] == 'ok' for i in kept)
     if sent == signal.SIGINT:
         code, text = cli(*TINY)
         assert code == 0 and f'{len(kept)} of' in text
+
+
+OWN = """from torch import nn
+from dl_ops_bench.registry import Entry
+from dl_ops_bench.trial import MODELS, SVMTrial, Trial
+
+class Tiny(nn.Sequential):
+    def __init__(self, n_classes, channels): super().__init__(nn.Flatten(), nn.Linear(channels*16*16, n_classes))
+
+MODELS['tiny'] = Entry('tiny network', make=Tiny)
+
+def trials(device):
+    return [Trial(dataset='digits', model='tiny', image_size=16, channels=1, epochs=1, device=device),
+            SVMTrial(dataset='digits')]
+"""
+
+
+def test_a_file_with_a_model_and_trials_of_its_own(cli, tmp_path):
+    (tmp_path/'mystudy.py').write_text(OWN)
+    code, text = cli('run', 'mystudy.py', '--set', 'lr=0.1,0.01', '--device', 'cpu')
+    assert code == 0 and 'mystudy.py: 3 trials on cpu' in text and 'tiny network' in text, text
+    records = read_records(tmp_path/'dl-ops-results/mystudy')
+    assert sorted(r.trial.lr for r in records if r.kind == 'resnet') == [0.01, 0.1]
+    tiny = next(r for r in records if r.kind == 'resnet')
+    d, = tiny.entries
+    assert tiny.status == 'ok' and (d.option, d.name, d.source) == ('model', 'tiny', 'mystudy.py')
+    assert tiny.command == 'dl-ops-bench run mystudy.py --set lr=0.1,0.01 --device cpu'
+
+    (tmp_path/'mystudy.py').write_text(OWN.replace("'digits', model", "'digits', seed=1, model"))      # a second list
+    code, text = cli('run', 'mystudy.py', '--device', 'cpu', '--set', 'model=tiny')
+    assert code == 0 and '1 trial on cpu' in text, text
+    code, text = cli('status', 'dl-ops-results/mystudy')       # by a process that has never seen the file
+    assert code == 0 and '4 trials: 4 recorded (4 ok), 0 running, 0 waiting; finished' in text, text
+    code, text = cli('flops', 'mystudy.py', 'tiny', '--image-size', '16', '--channels', '1')
+    assert code == 0 and f'tiny: {2*256*10/1e9:.9f} GFLOPs' in text and 'resnet' not in text, text
+
+
+def test_as_a_module_and_its_version(tmp_path):
+    from dl_ops_bench import __version__
+    r = subprocess.run([sys.executable, '-m', 'dl_ops_bench', '--version'], cwd=tmp_path, capture_output=True,
+                       text=True)
+    assert (r.returncode, r.stdout) == (0, f'dl_ops_bench {__version__}\n'), r.stderr
+
+
+def test_help_names_every_setting(cli):
+    text = cli('run', '--help')[1]
+    for name in ('batch_size', 'gamma', 'image_size', 'matmul_wgrad'): assert f'\n    {name} ' in text

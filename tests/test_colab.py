@@ -1,5 +1,6 @@
-"""Every notebook as Colab runs it: the wheel and its run-time dependencies alone, an empty folder, no checkout, a kernel of its own.
-And what pip would do there when the first cell asks for the package: numpy and torch stay as they are."""
+"""Every notebook as Colab runs it: the wheel and its run-time dependencies alone, an empty folder, no checkout,
+Colab's kernel. And what pip would do there when the first cell asks for the package: numpy and torch stay as they
+are."""
 import json, os, re, shutil, subprocess, sys, venv, zipfile
 from importlib.metadata import distribution, packages_distributions, requires
 from pathlib import Path
@@ -13,7 +14,8 @@ from packaging.utils import canonicalize_name
 
 from conftest import TOP
 
-notebooks = sorted(p for p in (TOP/'nbs').rglob('*.ipynb') if p.name != 'index.ipynb' and '.ipynb_checkpoints' not in p.parts)
+notebooks = sorted(p for p in (TOP/'nbs').rglob('*.ipynb')
+                   if p.name != 'index.ipynb' and '.ipynb_checkpoints' not in p.parts)
 FLAGGED = re.compile(r'^#\|\s*(eval:\s*false|slow|cuda|realdata)\b', re.M)
 INSTALL = re.compile(r'pip install (.*)dl_ops_bench$', re.M)
 PRESENT = ('numpy', 'torch', 'torchvision')          # what Colab has and a lesson must not touch
@@ -48,27 +50,32 @@ def closure(requirements):
 def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp('wheel')       # built in a copy, because another test builds one at the same time
     shutil.copytree(TOP/'dl_ops_bench', folder/'copy/dl_ops_bench', ignore=shutil.ignore_patterns('__pycache__'))
-    for file in ('setup.py', 'settings.ini', 'MANIFEST.in', 'README.md', 'CONTRIBUTING.md', 'LICENSE'): shutil.copy(TOP/file, folder/'copy')
+    for file in ('setup.py', 'settings.ini', 'MANIFEST.in', 'README.md', 'CONTRIBUTING.md', 'LICENSE'):
+        shutil.copy(TOP/file, folder/'copy')
     subprocess.run([sys.executable, '-m', 'pip', 'wheel', '-q', '--no-deps', '-w', folder, folder/'copy'], check=True)
     return next(folder.glob('*.whl'))
 
 
 def needs(wheel):
     "Requires-Dist of the wheel, extras left out."
-    with zipfile.ZipFile(wheel) as z: text = z.read(next(n for n in z.namelist() if n.endswith('.dist-info/METADATA'))).decode()
+    with zipfile.ZipFile(wheel) as z:
+        text = z.read(next(n for n in z.namelist() if n.endswith('.dist-info/METADATA'))).decode()
     return [r for r in re.findall(r'^Requires-Dist: (.+)$', text, re.M) if 'extra ==' not in r]
 
 
 @pytest.fixture(scope='module')
 def colab(wheel, tmp_path_factory):
-    "The environment of a kernel that has the wheel, its run-time dependencies, pip, and nothing else."
+    "The environment of a kernel that has itself, the wheel, its run-time dependencies, pip, and nothing else."
     lib = tmp_path_factory.mktemp('lib')
-    subprocess.run([sys.executable, '-m', 'pip', 'install', '-q', '--no-deps', '--no-index', '--target', lib, wheel], check=True)
-    allowed = closure(needs(wheel)) | {'dl-ops-bench', 'pip', 'setuptools'}
-    blocked = {m for m, dists in packages_distributions().items() if not {canonicalize_name(d) for d in dists} & allowed}
-    assert {'nbdev', 'execnb', 'pytest', 'hypothesis', 'selenium'} <= blocked and not {'torch', 'ipykernel', 'fastcore'} & blocked
+    pip = [sys.executable, '-m', 'pip', 'install', '-q', '--no-deps', '--no-index']
+    subprocess.run([*pip, '--target', lib, wheel], check=True)
+    allowed = closure([*needs(wheel), 'ipykernel']) | {'dl-ops-bench', 'pip', 'setuptools'}
+    blocked = {m for m, dists in packages_distributions().items() if allowed.isdisjoint(map(canonicalize_name, dists))}
+    assert {'nbdev', 'execnb', 'pytest', 'hypothesis', 'selenium'} <= blocked
+    assert not {'torch', 'ipykernel', 'fastcore'} & blocked
     (lib/'sitecustomize.py').write_text(BLOCK.format(blocked=sorted(blocked)))
-    env = {k: v for k, v in os.environ.items() if k not in ('DL_OPS_BENCH_DATA', 'IN_TEST') and not k.startswith('PYTEST')}
+    ours = 'DL_OPS_BENCH_DATA', 'IN_TEST', 'PYTEST'
+    env = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
     return lib, {**env, 'PYTHONPATH': str(lib), 'XDG_CACHE_HOME': str(lib/'cache')}
 
 
@@ -79,28 +86,39 @@ def test_notebook_as_in_colab(path, colab, tmp_path):
     nb.cells = [c for c in nb.cells if c.cell_type == 'code' and not FLAGGED.search(c.source)]
     first = f"import dl_ops_bench; assert dl_ops_bench.__file__.startswith({str(lib)!r}), dl_ops_bench.__file__"
     nb.cells.insert(0, nbformat.v4.new_code_cell(first))
-    kernel = KernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))      # of this interpreter, not of a user's
-    try: NotebookClient(nb, km=kernel, timeout=600, resources={'metadata': {'path': str(tmp_path)}}).execute(env=env)
+    kernel = KernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))    # of this interpreter, not a user's
+    client = NotebookClient(nb, km=kernel, timeout=600, resources={'metadata': {'path': str(tmp_path)}})
+    try: client.execute(env=env)
     finally: kernel.shutdown_kernel(now=True)
 
 
+def test_the_package_brings_no_kernel(wheel):
+    "A report is a template over tables and figures; what runs notebooks is for those who open them."
+    there = closure(needs(wheel))
+    assert 'jinja2' in there and not {'ipykernel', 'ipython', 'nbclient', 'nbconvert', 'nbformat'} & there
+
+
 def test_dev_packages_are_out_of_reach(colab, tmp_path):
-    r = subprocess.run([sys.executable, '-c', 'import nbdev'], cwd=tmp_path, env=colab[1], capture_output=True, text=True)
+    r = subprocess.run([sys.executable, '-c', 'import nbdev'], cwd=tmp_path, env=colab[1], capture_output=True,
+                       text=True)
     assert r.returncode and "No module named 'nbdev'" in r.stderr
 
 
 @pytest.mark.parametrize('path', notebooks, ids=lambda p: p.stem)
 def test_first_code_installs_only_in_colab(path):
     cells = [source(c) for c in json.loads(path.read_text(encoding='utf-8'))['cells'] if c['cell_type'] == 'code']
-    assert next(c for c in cells if 'default_exp' not in c) == '#| hide\n#| eval: false\n! [ -e /content ] && pip install -Uqq dl_ops_bench'
+    first = next(c for c in cells if 'default_exp' not in c)
+    assert first == '#| hide\n#| eval: false\n! [ -e /content ] && pip install -Uqq dl_ops_bench'
 
 
 def stub(name, version, metadata, folder, wheel=True):
     "A package without content, as a wheel or as an installed one, that says of itself what the real one says."
-    text = '\n'.join([f'Metadata-Version: 2.1\nName: {name}\nVersion: {version}', *(f'Requires-Dist: {r}' for r in metadata)]) + '\n'
+    text = f'Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n'
+    text += ''.join(f'Requires-Dist: {r}\n' for r in metadata)
     info = f"{name.replace('-', '_')}-{version}.dist-info"
-    files = {f'{info}/METADATA': text, f'{info}/WHEEL': 'Wheel-Version: 1.0\nGenerator: stub\nRoot-Is-Purelib: true\nTag: py3-none-any\n',
-             f'{info}/RECORD': ''.join(f'{info}/{f},,\n' for f in ('METADATA', 'WHEEL', 'RECORD')), f'{info}/INSTALLER': 'pip\n'}
+    files = {f'{info}/METADATA': text, f'{info}/INSTALLER': 'pip\n',
+             f'{info}/WHEEL': 'Wheel-Version: 1.0\nGenerator: stub\nRoot-Is-Purelib: true\nTag: py3-none-any\n',
+             f'{info}/RECORD': ''.join(f'{info}/{f},,\n' for f in ('METADATA', 'WHEEL', 'RECORD'))}
     if wheel:
         with zipfile.ZipFile(folder/f"{name.replace('-', '_')}-{version}-py3-none-any.whl", 'w') as z:
             for f, t in files.items(): z.writestr(f, t)
@@ -111,8 +129,9 @@ def stub(name, version, metadata, folder, wheel=True):
 
 @pytest.fixture(scope='module')
 def plan(wheel, tmp_path_factory):
-    """What pip would install beside the numpy and torch that are there, though newer ones are to be had. An index of stubs stands in for
-    PyPI: each has the real package's name and requirements; those of `PRESENT` are newer there than the installed ones."""
+    """What pip would install beside the numpy and torch that are there, though newer ones are to be had. An index of
+    stubs stands in for PyPI: each has the real package's name and requirements; those of `PRESENT` are newer there than
+    the installed ones."""
     index, env = tmp_path_factory.mktemp('index'), tmp_path_factory.mktemp('env')
     venv.create(env, with_pip=False)
     python = env/('Scripts/python.exe' if os.name == 'nt' else 'bin/python')
@@ -126,10 +145,12 @@ def plan(wheel, tmp_path_factory):
         stub(name, d.version.partition('+')[0] + '.post1'*newer, [] if newer else d.requires or (), index)
     def ask(flags):
         pip = [sys.executable, '-m', 'pip', '--isolated', '--disable-pip-version-check', '--python', python, 'install']
-        r = subprocess.run([*pip, *flags, '--dry-run', '--no-index', '--find-links', index, '--report', index/'plan.json', wheel],
-                           capture_output=True, text=True, env={**os.environ, 'PIP_CONFIG_FILE': os.devnull})
+        dry = '--dry-run', '--no-index', '--find-links', index, '--report', index/'plan.json'
+        r = subprocess.run([*pip, *flags, *dry, wheel], capture_output=True, text=True,
+                           env={**os.environ, 'PIP_CONFIG_FILE': os.devnull})
         assert r.returncode == 0, r.stdout + r.stderr
-        return {canonicalize_name(i['metadata']['name']) for i in json.loads((index/'plan.json').read_text())['install']}
+        planned = json.loads((index/'plan.json').read_text())['install']
+        return {canonicalize_name(i['metadata']['name']) for i in planned}
     return ask
 
 

@@ -1,16 +1,16 @@
-"Which device is each tensor on? Answered without the device, by tensors that have a shape, a type and a place, and no numbers."
+"Which device is each tensor on? Answered without it, by tensors that have a shape, a type and a place, but no numbers."
 from dataclasses import replace
 
 import pytest, torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
-from dl_ops_bench import train
 from dl_ops_bench.data import DeviceBatches, load, loaders, split_for
-from dl_ops_bench.fast import FastTraining
+from dl_ops_bench.train import Training, evaluate
 from dl_ops_bench.trial import Trial
 
 pytestmark = pytest.mark.filterwarnings('ignore')      # autocast says that there is no CUDA
-TRIAL = Trial(dataset='digits', image_size=16, channels=1, batch_size=32, data_fraction=0.1, device='cuda', recipe='fast')
+TRIAL = Trial(dataset='digits', image_size=16, channels=1, batch_size=32, data_fraction=0.1, device='cuda',
+              recipe='fast')
 
 
 @pytest.fixture(params=['torch', 'device'])
@@ -19,13 +19,13 @@ def made(request, monkeypatch):
     trial, digits = replace(TRIAL, loader=request.param), load('digits')
     rows = split_for(trial, digits)
     host = loaders(replace(TRIAL, device='cpu'), digits, rows)
-    batches = [[next(iter(b))] for b in (host.train, host.valid)]                       # a loader can't draw an order without numbers
+    batches = [[next(iter(b))] for b in (host.train, host.valid)]                   # to draw an order takes numbers
     monkeypatch.setattr(DeviceBatches, 'order', lambda self: torch.arange(len(self.dataset)))
-    monkeypatch.setattr(torch.nn.Module, 'to', lambda self, *args, **kwargs: self)      # weights of this kind can't be moved ...
-    with FakeTensorMode(allow_non_fake_inputs=True) as mode, torch.no_grad():           # a backward pass asks the driver
+    monkeypatch.setattr(torch.nn.Module, 'to', lambda self, *args, **kwargs: self)  # such weights can't be moved ...
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode, torch.no_grad():       # a backward pass asks the driver
         there = loaders(trial, digits, rows)
-        with torch.device('cuda'): training = FastTraining(trial, there)                # ... so they are made there
-        training.step = lambda xb, yb: training.loss(training.model(xb), yb)
+        with torch.device('cuda'): training = Training(trial, there)                # ... so they are made there
+        training.step = training.loss_of                                            # without the backward pass
         batches = ([[next(iter(b))] for b in (there.train, there.valid)] if request.param == 'device' else
                    [[tuple(map(mode.from_tensor, b)) for b in bs] for bs in batches])
         yield training, *batches
@@ -35,14 +35,14 @@ def test_a_step(made):
     "Images, labels, augmentation and model are in one place."
     training, batches, _ = made
     assert training.augment.on
-    (loss, n), = training.passes(training.augment.batches(batches, 125, 1), training.phases)
+    (loss, n), = training.steps(training.augmented(batches))
     assert (loss.device.type, n) == ('cuda', 32)
 
 
 def test_evaluation(made):
     "So are the logits and labels of an evaluation, up to the number that these tensors can't give."
     training, _, batches = made
-    with pytest.raises(DataDependentOutputException): train.evaluate(training.model, batches, training.trial)
+    with pytest.raises(DataDependentOutputException): evaluate(training.model, batches, training.trial)
 
 
 def test_a_mistake_is_seen(made):

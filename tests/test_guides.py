@@ -1,30 +1,46 @@
-"""The guides' commands, tried. A block of commands says above it what it needs: `<!-- ci -->`, nothing, and it is run here as it stands;
-`<!-- needs: ... -->`, something that isn't here, and its options are held against --help; `<!-- ci: extended -->`, the guide's edits, which
-are made on a copy of the notebooks first."""
-import hashlib, json, os, re, shlex, shutil, struct, subprocess, sys
-from pathlib import Path
+"""The guides' commands, tried. A block of commands says above it what it needs: `<!-- ci -->`, nothing, and it is run
+here as it stands; `<!-- needs: ... -->`, something that isn't here, and its options are held against --help. In a guide
+that is a notebook the blocks are cells of `! ` lines, and a cell that begins with `%%writefile` makes their file."""
+import json, os, re, shlex, subprocess, sys
 
-import numpy as np, pytest
-
+import pytest
 from conftest import TOP
 
 BLOCK = re.compile(r'(?:<!-- (ci(?:: \w+)?|needs: .+?) -->\n *)?```bash\n(.*?)```', re.S)
+extend = TOP/'nbs/guides/extend.ipynb'
 guides = sorted((TOP/'nbs/guides').glob('*.qmd'))
-pages = [*guides, TOP/'README.md', TOP/'CONTRIBUTING.md']
-blocks = {p: BLOCK.findall(p.read_text(encoding='utf-8')) for p in pages}
+pages = [*guides, extend, TOP/'README.md', TOP/'CONTRIBUTING.md']
+
+
+def cells(notebook):
+    "The sources of the code cells that a reader sees."
+    nb = json.loads(notebook.read_text(encoding='utf-8'))
+    sources = [''.join(c['source']) for c in nb['cells'] if c['cell_type'] == 'code']
+    return [s for s in sources if '#| hide' not in s]
+
+
+def text_of(page):
+    "A page as Markdown; of a notebook, its commands alone."
+    if page.suffix != '.ipynb': return page.read_text(encoding='utf-8')
+    lines = [re.findall(r'^! (.+)$', source, re.M) for source in cells(page)]
+    return '\n'.join('<!-- ci -->\n```bash\n' + '\n'.join(found) + '\n```' for found in lines if found)
+
+
+blocks = {p: BLOCK.findall(text_of(p)) for p in pages}
 
 
 @pytest.fixture
 def shell(tmp_path):
     "Runs lines of a shell in an empty folder where `dl-ops-bench` and `python` are this interpreter's."
     (tmp_path/'bin').mkdir()
-    for name, does in (('dl-ops-bench', "-c 'from dl_ops_bench.cli import main; main()'"), ('python', '')):
+    for name, does in (('dl-ops-bench', '-m dl_ops_bench'), ('python', '')):
         (tmp_path/'bin'/name).write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {does} "$@"\n')
         (tmp_path/'bin'/name).chmod(0o755)
     (tmp_path/'here').mkdir()
-    def run(lines, **env):
-        r = subprocess.run(['bash', '-euo', 'pipefail', '-c', lines], cwd=tmp_path/'here', capture_output=True, text=True, timeout=600,
-                           env={**os.environ, 'PATH': f"{tmp_path/'bin'}:{os.environ['PATH']}", **env})
+    path = f"{tmp_path/'bin'}:{os.environ['PATH']}"
+    def run(lines):
+        r = subprocess.run(['bash', '-euo', 'pipefail', '-c', lines], cwd=tmp_path/'here', capture_output=True,
+                           text=True, timeout=600, env={**os.environ, 'PATH': path})
         assert r.returncode == 0, f'{lines}\n{r.stdout[-2000:]}{r.stderr[-2000:]}'
         return r.stdout
     return run
@@ -32,15 +48,15 @@ def shell(tmp_path):
 
 @pytest.mark.parametrize('page', pages, ids=lambda p: p.stem)
 def test_every_block_says_what_it_needs(page):
-    text = page.read_text(encoding='utf-8')
-    assert blocks[page] and text.count('```bash') == len(blocks[page])
+    assert blocks[page] and text_of(page).count('```bash') == len(blocks[page])
     assert not [body for mark, body in blocks[page] if not mark], 'put <!-- ci --> or <!-- needs: what --> above it'
 
 
 def commands(page):
     "Every command line for dl-ops-bench on a page, in blocks and in running text."
-    text = page.read_text(encoding='utf-8').replace('\\\n', ' ')
-    found = [line for _, body in BLOCK.findall(text) for line in re.split(r'\n|&&|;', body)] + re.findall(r'`([^`\n]+)`', text)
+    text = text_of(page).replace('\\\n', ' ')
+    found = re.findall(r'`([^`\n]+)`', text)
+    for _, body in BLOCK.findall(text): found += re.split(r'\n|&&|;', body)
     return sorted({line.strip() for line in found if line.strip().startswith('dl-ops-bench ')})
 
 
@@ -57,7 +73,8 @@ def test_options_are_those_of_the_command(page, shell):
         known = help(*sub)
         for w in words:
             if w.startswith('--'): assert re.search(rf'(?<![\w-]){w}(?![\w-])', known), f'{line}: {w} is not an option'
-        if sub == ['run'] and len(words) > 1: assert re.search(rf'\b{words[1]}\b', known) or words[1] == 'PRESET', f'{line}: no such preset'
+        if sub == ['run'] and len(words) > 1 and words[1] != 'PRESET' and not words[1].endswith('.py'):
+            assert re.search(rf'\b{words[1]}\b', known), f'{line}: no such preset'
 
 
 @pytest.mark.parametrize('page', [p for p in guides if any(m == 'ci' for m, _ in blocks[p])], ids=lambda p: p.stem)
@@ -71,48 +88,23 @@ def test_first_command_is_the_readmes():
     assert body.strip() in next(b for m, b in blocks[TOP/'README.md'] if m == 'ci: quick')
 
 
-def edit(folder, notebook, old, new):
-    "Replace `old` by `new` in the one cell of the copied notebook that has it."
-    path = folder/notebook
-    nb = json.loads(path.read_text(encoding='utf-8'))
-    cells = [c for c in nb['cells'] if c['cell_type'] == 'code' and old in ''.join(c['source'])]
-    assert len(cells) == 1, f'{notebook} has {len(cells)} cells with what the guide replaces:\n{old}'
-    cells[0]['source'] = ''.join(cells[0]['source']).replace(old, new).splitlines(True)
-    path.write_text(json.dumps(nb), encoding='utf-8')
-
-
-def kmnist_like(folder):
-    "Four files of MNIST's format with little in them; their digests by name."
-    folder.mkdir(parents=True)
-    rng, digests = np.random.default_rng(0), {}
-    for part, n in (('train', 3000), ('t10k', 500)):
-        y = np.arange(n, dtype=np.uint8) % 10
-        x = rng.integers(0, 255, (n, 28, 28), np.uint8)
-        files = {f'{part}-images-idx3-ubyte': struct.pack('>4i', 2051, n, 28, 28) + x.tobytes(),
-                 f'{part}-labels-idx1-ubyte': struct.pack('>2i', 2049, n) + y.tobytes()}
-        for name, content in files.items():
-            (folder/name).write_bytes(content)
-            digests[name] = hashlib.sha256(content).hexdigest()
-    return digests
-
-
-def test_additions_of_the_guide_work(shell, tmp_path):
-    "The edits of the guide, all of them, made on a copy; then its commands."
-    page, copy = TOP/'nbs/guides/extend.qmd', tmp_path/'copy'
-    left_out = shutil.ignore_patterns('.*', '__pycache__', 'dl-ops-results')
-    for folder in ('nbs', 'dl_ops_bench'): shutil.copytree(TOP/folder, copy/folder, symlinks=True, ignore=left_out)
-    for file in ('settings.ini', '_quarto.yml', 'README.md', 'setup.py'): shutil.copy(TOP/file, copy)
-    digests = kmnist_like(tmp_path/'here/data/KMNIST/raw')
-    edits = re.findall(r'```diff\n--- (\S+)\n(.*?)```', page.read_text(encoding='utf-8'), re.S)
-    assert len(edits) >= 5
-    for notebook, lines in edits:
-        part = lambda sign: '\n'.join(l[1:] for l in lines.splitlines() if l.startswith(sign))
-        edit(copy, notebook, part('-'), re.sub(r'DIGEST OF ([\w-]+)', lambda m: digests[m[1]], part('+')))
-    env = {'PYTHONPATH': str(copy)}
-    shell(f'cd {copy} && python -c "from nbdev.doclinks import nbdev_export; nbdev_export()"', **env)
-    assert str(copy) in shell('python -c "import dl_ops_bench; print(dl_ops_bench.__file__)"', **env)
-    for mark, body in blocks[page]:
-        if mark == 'ci: extended': shell(body, **env)
-    for out in ('mine', 'kmnist'):
-        records = [json.loads(p.read_text()) for p in (tmp_path/'here'/out).glob('?'*16 + '.json')]
-        assert records and all(r['status'] == 'ok' for r in records), out
+def test_a_file_of_ones_own(shell, tmp_path):
+    "The guide's file: trainings in processes of their own, records, and a report that needs the file no more."
+    for source in cells(extend):
+        head, _, body = source.partition('\n')
+        if head.startswith('%%writefile '): (tmp_path/'here'/head.split()[1]).write_text(body)
+    for _, body in blocks[extend]: shell(body)
+    records = [json.loads(p.read_text()) for p in (tmp_path/'here/mine').glob('?'*16 + '.json')]
+    assert len(records) == 3 + 4 and {r['status'] for r in records} == {'ok'}
+    assert {e['source'] for r in records for e in r['entries']} == {'mystudy.py'}
+    assert {r['trial']['weight_decay'] for r in records if r['trial'].get('optimizer') == 'adamw'} == {0.01}
+    page = (tmp_path/'here/mine/report.html').read_text(encoding='utf-8')
+    assert all(words in page for words in ('even or odd', 'small CNN', 'AdamW'))
+    shown = """
+from dl_ops_bench import read_records
+from dl_ops_bench.compare import scales, settings
+found = settings(read_records('mine'))
+for scale in scales(found):
+    for s in found.at(scale).where(kind='resnet'): print(s.trial.optimizer, s.trial.epochs)"""
+    lines = shell(f'python -c {shlex.quote(shown)}').splitlines()
+    assert sorted(lines) == ['adam 1', 'adam 1', 'adam 8', 'adamw 1', 'adamw 1', 'adamw 8']

@@ -1,4 +1,4 @@
-"Every notebook is a test: it runs from its first cell to its last without an error, on the real data where that is at hand."
+"Every notebook is a test: it runs from first cell to last without an error, on the real data where that is at hand."
 import pytest
 from nbdev.config import get_config
 from nbdev.doclinks import nbglob
@@ -9,7 +9,7 @@ from conftest import TOP, has_data, realdata
 cfg = get_config(path=TOP)
 notebooks = sorted(nbglob(cfg.nbs_path, as_path=True))
 needs_data = lambda path: '#| realdata' in path.read_text(encoding='utf-8')
-flags = [f for f in cfg.tst_flags.split() if not (f == 'realdata' and has_data())]     # without it, test_colab.py runs them all
+flags = [f for f in cfg.tst_flags.split() if not (f == 'realdata' and has_data())]  # test_colab.py runs them without it
 
 
 @pytest.mark.parametrize('path', notebooks, ids=lambda p: p.stem)

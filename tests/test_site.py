@@ -1,6 +1,8 @@
-"""The site without Quarto: nbdev's half of the work is done in a clean copy, and each page that Quarto would be given is read. Links lead
-somewhere, pictures are there, nothing failed, every page is in the sidebar and every public name on its page."""
+"""The site without Quarto: nbdev's half of the work is done in a clean copy, and each page that Quarto would be given
+is read. Links lead somewhere, pictures are there, nothing failed, every page is in the sidebar and every public name on
+its page."""
 import ast, importlib, json, os, re, shutil, subprocess, sys
+from html import unescape
 from pathlib import Path
 
 import pytest, yaml
@@ -9,10 +11,14 @@ from PIL import Image
 
 from conftest import TOP
 from dl_ops_bench._docs import parameters, result_folders
+from dl_ops_bench.claims import findings
+from dl_ops_bench.compare import settings
+from dl_ops_bench.report import SECTIONS
+from dl_ops_bench.store import read_records
 from test_package import modules, public
 
 sys.path.insert(0, str(TOP/'tools'))
-from site_check import hrefs, problems
+from site_check import hrefs, made, panels, problems
 
 cfg = get_config(path=TOP)
 SITE, REPO = cfg.doc_host + cfg.doc_baseurl, f'{cfg.user}/{cfg.repo}'
@@ -30,8 +36,10 @@ class Page:
         self.front = yaml.safe_load(m[1]) if (m := re.match(r'---\n(.*?)\n---', front.strip(), re.S)) else {}
         self.html = str(Path(self.name).with_name(self.front.get('output-file', path.stem + '.html')))
         self.outputs = [o for c in self.cells for o in c.get('outputs', [])]
-        shown = [text(o['data'].get(kind)) for o in self.outputs if 'data' in o for kind in ('text/markdown', 'text/html')]
-        self.prose = '\n\n'.join([text(c['source']) for c in self.cells if c['cell_type'] == 'markdown'] if self.cells else [raw])
+        data = [o['data'] for o in self.outputs if 'data' in o]
+        shown = [text(d.get(kind)) for d in data for kind in ('text/markdown', 'text/html')]
+        prose = [text(c['source']) for c in self.cells if c['cell_type'] == 'markdown'] if self.cells else [raw]
+        self.prose = '\n\n'.join(prose)
         self.prose = self.prose.replace('{{< include ../README.md >}}', (TOP/'README.md').read_text(encoding='utf-8'))
         self.docs, self.text = '\n\n'.join(shown), '\n\n'.join([self.prose, *shown])
         self.code = '\n'.join(text(c['source']) for c in self.cells if c['cell_type'] == 'code')
@@ -39,13 +47,16 @@ class Page:
     def links(self):
         "Every address on the page, code left out."
         prose = re.sub(r'```.*?```|`[^`\n]*`', '', self.text, flags=re.S)
-        return set(re.findall(r'\]\(<?([^)\s>]+)', prose) + re.findall(r'<(?:a|img)\b[^>]*?\b(?:href|src)="([^"]+)"', self.text))
+        tags = re.findall(r'<(?:a|img)\b[^>]*?\b(?:href|src)="([^"]+)"', self.text)
+        return set(re.findall(r'\]\(<?([^)\s>]+)', prose) + tags)
 
     def anchors(self):
-        "What may stand after a #: ids, and headings as pandoc names them."
-        slug = lambda h: re.sub(r'^[^a-z]+', '', re.sub(r'[^\w\-. ]', '', re.sub(r'[`*]', '', h).lower()).strip().replace(' ', '-'))
-        headings = re.findall(r'^#{1,6} +(.+?)(?: *\{.*\})?$', self.text, re.M)
-        return {slug(h) for h in headings} | set(re.findall(r'\bid="([^"]+)"', self.text))
+        "What may stand after a #: ids, and headings as pandoc names them where they don't name themselves."
+        def slug(heading):
+            plain = re.sub(r'[^\w\-. ]', '', heading.lower()).strip()
+            return re.sub(r'^[^a-z]+', '', plain.replace(' ', '-'))
+        headings = re.findall(r'^#{1,6} +(.+?)(?: *\{(?:#([\w-]+))?.*\})?$', self.text, re.M)
+        return {named or slug(h) for h, named in headings} | set(re.findall(r'\bid="([^"]+)"', self.text))
 
 
 @pytest.fixture(scope='module')
@@ -53,10 +64,12 @@ def proc(tmp_path_factory):
     "The folder that Quarto would render."
     top = tmp_path_factory.mktemp('site')/'copy'
     for folder in ('nbs', 'dl_ops_bench', 'results'):
-        shutil.copytree(TOP/folder, top/folder, symlinks=True, ignore=shutil.ignore_patterns('.*', '__pycache__', 'dl-ops-results'))
+        shutil.copytree(TOP/folder, top/folder, symlinks=True,
+                        ignore=shutil.ignore_patterns('.*', '__pycache__', 'dl-ops-results'))
     for file in ('settings.ini', '_quarto.yml', 'README.md'): shutil.copy(TOP/file, top)
-    r = subprocess.run([sys.executable, '-W', 'ignore', '-c', 'from nbdev.serve import proc_nbs; proc_nbs(n_workers=2)'], cwd=top,
-                       capture_output=True, text=True, env={**os.environ, 'PYTHONPATH': str(top)})
+    code = 'from nbdev.serve import proc_nbs; proc_nbs(n_workers=2)'
+    r = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], cwd=top, capture_output=True, text=True,
+                       env={**os.environ, 'PYTHONPATH': str(top)})
     assert r.returncode == 0, r.stderr[-3000:]
     return top/'_proc'
 
@@ -71,10 +84,10 @@ def quarto(proc): return yaml.safe_load((proc/'_quarto.yml').read_text())
 
 @pytest.mark.parametrize('path', notebooks, ids=lambda p: p.stem)
 def test_imports_stand_in_cells_of_their_own(path):
-    "Because nbdev runs every cell with an import when it makes the page, and would run the rest of the cell without what came before."
+    "Because nbdev runs every cell with an import to make the page, and its other code would lack what came before."
     for c in json.loads(path.read_text(encoding='utf-8'))['cells']:
         code = text(c['source'])
-        if c['cell_type'] != 'code' or re.search(r'^#\|\s*(export|eval:\s*false)', code, re.M): continue
+        if c['cell_type'] != 'code' or re.search(r'^%%|^#\|\s*(export|eval:\s*false)', code, re.M): continue
         tree = ast.parse(re.sub(r'^\s*[!%].*', '', code, flags=re.M))
         kinds = {isinstance(n, (ast.Import, ast.ImportFrom)) for n in tree.body}
         inside = any(isinstance(n, (ast.Import, ast.ImportFrom)) for n in ast.walk(tree))
@@ -88,7 +101,8 @@ def test_every_source_became_a_page(proc, pages):
 
 def test_no_two_pages_in_one_file(pages):
     names = [p.html for p in pages]
-    assert not {n for n in names if names.count(n) > 1} and {'index.html', 'results.html', 'report.html', '404.html'} <= set(names)
+    assert not {n for n in names if names.count(n) > 1}
+    assert {'index.html', 'results.html', 'report.html', '404.html'} <= set(names)
 
 
 def test_sidebar_names_every_page_and_no_other(pages, quarto):
@@ -117,7 +131,8 @@ def test_nothing_failed(pages):
 def dead(page, link, pages, proc):
     "Why `link` on `page` leads nowhere, or None."
     link, _, anchor = link.partition('#')
-    if m := re.match(rf'https://(?:github\.com/{REPO}/(?:blob|tree|raw|edit)/{cfg.branch}|raw\.githubusercontent\.com/{REPO}/{cfg.branch}|'
+    if m := re.match(rf'https://(?:github\.com/{REPO}/(?:blob|tree|raw|edit)/{cfg.branch}|'
+                     rf'raw\.githubusercontent\.com/{REPO}/{cfg.branch}|'
                      rf'colab\.research\.google\.com/github/{REPO}/blob/{cfg.branch})/(.+)', link):
         return None if (TOP/m[1]).exists() else 'no such file in the repository'
     if link.startswith(SITE): where = link[len(SITE):].strip('/') or 'index.html'
@@ -129,15 +144,17 @@ def dead(page, link, pages, proc):
 
 
 def test_links_lead_somewhere(pages, proc):
-    broken = [f'{p.name}: {link} ({why})' for p in pages for link in sorted(p.links()) if (why := dead(p, link, pages, proc))]
+    links = [(p, link) for p in pages for link in sorted(p.links())]
+    broken = [f'{p.name}: {link} ({why})' for p, link in links if (why := dead(p, link, pages, proc))]
     assert not broken, '\n'.join(broken)
 
 
 def test_a_dead_link_would_be_found(pages, proc):
     index = next(p for p in pages if p.name == 'index.ipynb')
-    for link in ('nowhere.ipynb', 'nowhere.png', f'{SITE}/nowhere.html', f'{SITE}/data.html#nowhere', f'https://github.com/{REPO}/blob/main/nowhere'):
+    for link in ('nowhere.ipynb', 'nowhere.png', f'{SITE}/nowhere.html', f'{SITE}/data.html#nowhere',
+                 f'https://github.com/{REPO}/blob/main/nowhere'):
         assert dead(index, link, pages, proc), link
-    for link in ('00_trial.ipynb', f'{SITE}/data.html#load', f'{SITE}/data.html', 'https://example.org'):
+    for link in ('10_trial.ipynb', f'{SITE}/data.html#load', f'{SITE}/data.html', 'https://example.org'):
         assert not dead(index, link, pages, proc), link
 
 
@@ -145,7 +162,8 @@ def test_pictures_are_there_and_can_be_told(pages):
     for p in pages:
         shown = re.sub(r'```.*?```|`[^`\n]*`', '', p.text, flags=re.S)
         assert not re.findall(r'<img\b(?![^>]*\balt=)[^>]*>|!\[\]\(', shown), f'{p.name}: a picture without alt'
-        assert not [o for o in p.outputs if len(text(o.get('data', {}).get('image/png', 'x'*999))) < 500], f'{p.name}: an empty picture'
+        pngs = [text(o['data']['image/png']) for o in p.outputs if 'image/png' in o.get('data', {})]
+        assert not [png for png in pngs if len(png) < 500], f'{p.name}: an empty picture'
 
 
 @pytest.mark.parametrize('module', modules)
@@ -170,50 +188,75 @@ def test_own_names_lead_to_their_own_page(module, pages):
     "Some names, such as `verify`, are in two modules."
     page = next(p for p in pages if p.html == f'{module}.html')
     own, file = public(module), f'dl_ops_bench/{module}.py'
-    wrong = [f'`{n}` links to {a}' for n, a in re.findall(r'\[`(\w+)`\]\((\S+?)\)', page.text) if n in own and f'/{module}.html#' not in a]
+    links = re.findall(r'\[`(\w+)`\]\((\S+?)\)', page.text)
+    wrong = [f'`{n}` links to {a}' for n, a in links if n in own and f'/{module}.html#' not in a]
     sources = re.findall(r'\[source\]\((\S+?)\).*?\n\n### (\w+)\n', page.docs)
     wrong += [f'source of {n} is {a}' for a, n in sources if n in own and f'{file}#L' not in a]
     assert not wrong, wrong
 
 
-def test_report_page_shows_the_records_of_results(pages):
-    page = next(p for p in pages if p.html == 'results.html')
-    for folder in result_folders(TOP):
-        assert folder.name in page.text
-        for record in folder.glob('*.json'): assert record.stem in page.text or json.loads(record.read_text()).get('id') is None, record.name
-    assert len([o for o in page.outputs if 'image/png' in o.get('data', {})]) >= 3 and page.text.count('<table') >= 7
+@pytest.fixture(scope='module')
+def results(pages): return next(p for p in pages if p.html == 'results.html')
+
+
+def test_report_page_shows_the_records_of_results(results):
+    shown, folders = unescape(results.docs), result_folders(TOP)
+    for folder in folders: assert folder.name in shown
+    for answer in findings(settings(read_records(*folders))): assert answer.says in shown
+    assert panels(results.docs) >= 5 and shown.count('<table') >= 7 and 'could not be made' not in shown
+
+
+def test_report_page_is_the_report(results):
+    "The same parts in the same order under headings of their own; the style once, and no code."
+    headings = re.findall(r'^## (.+) \{#(.+)\}$', results.prose, re.M)
+    assert [(id, title) for title, id in headings] == [(id, title) for id, title, _ in SECTIONS]
+    docs = results.docs
+    assert 'say nothing of it' not in docs and docs.count('<style>') == 1 and docs.count('.study .answers{') == 1
+    assert results.front['html-table-processing'] == 'none'         # else captions lose their ids
+    shown = [text(c['source']) for c in results.cells if c['cell_type'] == 'code']
+    assert shown and all(source.startswith('#| echo: false') for source in shown)
+    ids = re.findall(r'\bid="([^"]+)"', results.docs)
+    assert len(ids) == len(set(ids))
 
 
 @pytest.mark.parametrize('path', notebooks, ids=lambda p: p.stem)
 def test_badge_opens_this_notebook(path):
     if path.name == 'index.ipynb': return
-    badge = f'[![Open In Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{REPO}/blob/' \
-            f'{cfg.branch}/{path.relative_to(TOP)})'
+    colab = 'https://colab.research.google.com'
+    here = f'{colab}/github/{REPO}/blob/{cfg.branch}/{path.relative_to(TOP)}'
+    badge = f'[![Open In Colab]({colab}/assets/colab-badge.svg)]({here})'
     assert badge in [text(c['source']) for c in json.loads(path.read_text(encoding='utf-8'))['cells']]
 
 
 def test_site_is_complete(quarto, proc):
     site = quarto['website']
-    assert site['search'] and site['repo-url'] == cfg.git_url and 'edit' in site['repo-actions'] and site['site-url'] == SITE
+    assert site['search'] and 'edit' in site['repo-actions']
+    assert (site['repo-url'], site['site-url']) == (cfg.git_url, SITE)
     assert set(quarto['format']['html']['theme']) == {'light', 'dark'}
-    for card in (site['open-graph'], site['twitter-card']): assert Image.open(proc/card['image']).size == (1200, 630) and card['image-alt']
+    for card in (site['open-graph'], site['twitter-card']):
+        assert Image.open(proc/card['image']).size == (1200, 630) and card['image-alt']
     assert site['description'] == cfg.description
     for picture in (TOP/'nbs/images').glob('*.png'): assert picture.stat().st_size < 100_000
 
 
 def test_a_missing_page_or_figure_would_be_found(proc, pages, tmp_path):
     "The check that runs on what Quarto built, held against a site that is complete and then isn't."
-    docs, n_figures = tmp_path/'docs', len([o for p in pages if p.html == 'results.html' for o in p.outputs if 'image/png' in o.get('data', {})])
+    docs, figures = tmp_path/'docs', '<svg class="plot">'*panels(made(proc/'report.ipynb'))
     for f in [*(p.html for p in pages), 'search.json', 'sitemap.xml', 'images/card.png']:
         (docs/f).parent.mkdir(parents=True, exist_ok=True)
-        (docs/f).write_text('<meta property="og:image"><a href="index.html">x</a>' if '/' not in f else 'x')
-    (docs/'results.html').write_text('<img src="data:x">'*n_figures)
-    unbuilt = [h for h in hrefs(yaml.safe_load((proc/'_quarto.yml').read_text())['website']['sidebar']['contents']) if not (proc/h).is_file()]
+        (docs/f).write_text('<meta property="og:image"><a href="index.html">x</a>' if '/' not in f else
+                            f'<a href="/{cfg.repo}/index.html">x</a>')
+    (docs/'results.html').write_text(figures)
+    named = hrefs(yaml.safe_load((proc/'_quarto.yml').read_text())['website']['sidebar']['contents'])
+    unbuilt = [h for h in named if not (proc/h).is_file()]
     assert [x.partition(':')[0] for x in problems(proc, docs)] == unbuilt
-    (docs/'results.html').write_text('<img src="data:x">'*(n_figures - 1) + '<img src="gone.png">')
+    fewer = figures.replace('<svg class="plot">', '<img src="gone.png">', 1)
+    (docs/'results.html').write_text(f'{fewer}<a href="/{cfg.repo}/gone.html">x</a>')
     (docs/'data.html').unlink()
     found = '\n'.join(problems(proc, docs))
-    assert 'data.html: not built' in found and 'results.html: gone.png is not there' in found
+    for wrong in ('data.html: not built', 'results.html: gone.png is not there',
+                  f'results.html: /{cfg.repo}/gone.html is not there', 'panels of figures'):
+        assert wrong in found
     (docs/'results.html').unlink()
     assert 'results.html: not built' in '\n'.join(problems(proc, docs))
 
@@ -226,7 +269,8 @@ tool = Path(sys.executable).parent/'check-jsonschema'
 
 @pytest.mark.skipif(not tool.exists(), reason='workflows: check-jsonschema is not installed')
 def test_workflows_have_the_right_form():
-    r = subprocess.run([tool, '--builtin-schema', 'vendor.github-workflows', *workflows], capture_output=True, text=True)
+    r = subprocess.run([tool, '--builtin-schema', 'vendor.github-workflows', *workflows], capture_output=True,
+                       text=True)
     assert r.returncode == 0, r.stdout + r.stderr
 
 
@@ -235,13 +279,16 @@ def test_workflows_are_pinned_and_may_do_little(path):
     flow = yaml.safe_load(path.read_text())
     assert flow['permissions'] == {'contents': 'read'}
     for job in flow['jobs'].values():
-        assert set(job.get('permissions', {}).values()) <= {'read', 'write'} and job.get('permissions', {}).get('contents', 'read') == 'read'
+        may = job.get('permissions', {})
+        assert set(may.values()) <= {'read', 'write'} and may.get('contents', 'read') == 'read'
         assert 'timeout-minutes' in job, 'a job without a limit of its time'
         for step in job['steps']:
             if 'uses' in step: assert re.fullmatch(r'[\w./-]+@[0-9a-f]{40}', step['uses']), step['uses']
-            assert not re.search(r'\$\{\{\s*github\.(event|head_ref|ref_name)', step.get('run', '')), 'text from outside in a script'
+            outside = re.search(r'\$\{\{\s*github\.(event|head_ref|ref_name)', step.get('run', ''))
+            assert not outside, 'text from outside in a script'
 
 
 def test_workflow_tests_every_python_we_name():
-    pythons = yaml.safe_load((TOP/'.github/workflows/test.yml').read_text())['jobs']['test']['strategy']['matrix']['python']
-    assert pythons[0] == cfg.min_python and pythons == [f'3.{n}' for n in range(int(cfg.min_python[2:]), 14)]
+    jobs = yaml.safe_load((TOP/'.github/workflows/test.yml').read_text())['jobs']
+    pythons = jobs['test']['strategy']['matrix']['python']
+    assert pythons[0] == cfg.min_python and pythons == [f'3.{n}' for n in range(int(cfg.min_python[2:]), 15)]

@@ -1,7 +1,6 @@
 """Keep what is written in order: `run` executes notebooks and stores clean outputs, `account` writes the project's
-addresses, `headline` the README's first table, `runs` the commands
-behind the records."""
-import argparse, json, os, re, shutil, subprocess, sys
+addresses, `headline` the README's answers, `runs` the commands behind the records."""
+import argparse, json, os, re, subprocess, sys, tempfile
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
@@ -25,8 +24,10 @@ def execute(path):
     from execnb.shell import CaptureShell
     os.chdir(path.parent)
     os.environ['IN_TEST'] = '1'
+    os.environ['XDG_CACHE_HOME'] = tempfile.mkdtemp()     # peaks measured beside other work are nobody's
     if path.name == 'report.ipynb':       # its stored outputs are about the real runs
-        os.environ['DL_OPS_BENCH_RESULTS'] = json.dumps([str(p) for p in sorted((TOP/'results').iterdir()) if p.is_dir()])
+        from dl_ops_bench._docs import results_environment
+        os.environ.update(results_environment(TOP))
     no_data = not os.environ.get('DL_OPS_BENCH_DATA')
     skip = lambda c: c.cell_type != 'code' or SKIP.search(c.source) or (no_data and '#| realdata' in c.source)
     nb = read_nb(path)
@@ -39,12 +40,11 @@ def execute(path):
 
 
 def run(paths):
-    "Execute notebooks, each in a fresh process, clean them, and copy the report into the package."
+    "Execute notebooks, each in a fresh process, and clean them."
     for path in paths or notebooks():
         print(path.name, flush=True)
         subprocess.run([sys.executable, __file__, '_execute', str(path.resolve())], check=True, cwd=TOP)
         subprocess.run(['nbdev_clean', '--fname', str(path.resolve())], check=True, cwd=TOP)
-    shutil.copyfile(TOP/'nbs/report.ipynb', TOP/'dl_ops_bench/report.ipynb')
 
 
 def addresses(text, user, repo):
@@ -58,60 +58,55 @@ def addresses(text, user, repo):
 def account(check):
     "Write the account named in settings.ini into every address, or with `check` fail where another one stands."
     c, wrong = cfg(), []
-    for p in [TOP/'README.md', TOP/'CONTRIBUTING.md', TOP/'_quarto.yml', TOP/'dl_ops_bench/report.ipynb', *(TOP/'nbs').rglob('*.qmd'), *notebooks()]:
+    for p in [TOP/'README.md', TOP/'CONTRIBUTING.md', TOP/'_quarto.yml', *(TOP/'nbs').rglob('*.qmd'), *notebooks()]:
         old = p.read_text(encoding='utf-8')
         if (new := addresses(old, c.user, c.repo)) != old:
             wrong.append(str(p.relative_to(TOP)))
             if not check: p.write_text(new, encoding='utf-8')
-    if check and wrong: sys.exit(f"another account than {c.user!r} stands in {', '.join(wrong)}: run python tools/notebooks.py account")
+    if check and wrong:
+        sys.exit(f"another account than {c.user!r} stands in {', '.join(wrong)}: "
+                 f"run python tools/notebooks.py account")
     print(f"{'would change' if check else 'changed'}: {', '.join(wrong) or 'nothing'}")
 
 
 def headline():
-    "Write the README's first table from the records in results/ of the reference's own setting."
-    import pandas as pd
-    from dl_ops_bench.claims import _engines_sentence, _recipe_sentence, _ways_sentence
-    from dl_ops_bench.store import read_frame
-    from dl_ops_bench.tables import paper, runs
-    everything = read_frame(sorted(p for p in (TOP/'results').iterdir() if p.is_dir()))
-    df = everything.query("dataset == 'fashion_mnist' and data_fraction == 1 and train_fraction == 1")
-    resnets = runs(df, 'resnet').merge(paper('grid').rename(columns={'accuracy_pct': 'reference'}), how='left',
-                                       on=['dataset', 'model', 'optimizer', 'lr', 'batch_size'])
-    resnets.loc[(resnets.epochs != 4) | (resnets.image_size != 64), 'reference'] = float('nan')      # another question
-    def what(r):
-        if not isinstance(getattr(r, 'optimizer', None), str):
-            return r.model + (f', C = {r.C:g}' if r.C == r.C else '') + (f', {r.library}' if r.engine != 'sklearn' else '')
-        size, way = int(r.image_size), ', the fast way' if r.loader == 'device' else ''
-        return f'{r.model}, {r.optimizer}, {int(r.epochs)} epochs, {size} x {size}, {r.amp}{way}'
-    svms = runs(df, 'svm')
-    svms = svms[(svms.engine == 'sklearn') | svms.model.str.startswith('svm_')]       # the others have no choice of engine
-    dash = lambda v, form: '' if pd.isna(v) else f'{v:{form}}'
-    lines = ['| FashionMNIST, 70-10-20 split | n | test accuracy (95 % interval) | reference report | training |', '| --- | --- | --- | --- | --- |']
-    for r in pd.concat([resnets, svms]).sort_values('accuracy_pct', ascending=False).itertuples():
-        lines.append(f'| {what(r)} | {r.n} | {r.accuracy_pct:.2f} % ({r.low_pct:.2f} to {r.high_pct:.2f}) '
-                     f"| {dash(r.reference, '.2f')}{'' if pd.isna(r.reference) else ' %'} | {r.time_s:,.0f} s |")
-    lines += ['', *(f'- {sentence}' for part in (_recipe_sentence, _ways_sentence, _engines_sentence) for sentence in part(everything.query("dataset == 'fashion_mnist'")))]
-    places = df.drop_duplicates(['machine', 'torch', 'version'])
-    lines += ['', 'Measured on ' + '; '.join(f'{m.cpu}, {m.machine}, torch {m.torch}, dl_ops_bench {m.version}' for m in places.itertuples())
-              + '; the records are in [results](https://github.com/dl-ops-bench/dl_ops_bench/tree/main/results).']
+    "Write the report's answers, and where the records in results/ come from, into the README."
+    from dl_ops_bench._docs import result_folders
+    from dl_ops_bench.claims import findings
+    from dl_ops_bench.compare import settings
+    from dl_ops_bench.store import read_records
+    from dl_ops_bench.tables import machine_table
+    found = settings(read_records(*result_folders(TOP)))
+    lines = [f'- **{answer.says}** {answer.numbers}' for answer in findings(found)[:5]]
+    made_by = {}                        # where and with what -> versions of PyTorch
+    for c in machine_table(found).cells:
+        made_by.setdefault((c['gpu'] or c['cpu'], c['machine'], c['version']), {})[c['torch']] = None
+    where = '; '.join(f"{on}, {machine}, with dl_ops_bench {version} and torch {' and '.join(torch)}"
+                      for (on, machine, version), torch in made_by.items())
+    results = '[results](https://github.com/dl-ops-bench/dl_ops_bench/tree/main/results)'
+    lines += ['', f'Measured on {where}; the records are in {results}.']
     path, text = TOP/'README.md', (TOP/'README.md').read_text(encoding='utf-8')
-    new = re.sub(r'(<!-- headline:.*?-->\n).*?(<!-- /headline -->)', lambda m: m[1] + '\n'.join(lines) + '\n' + m[2], text, flags=re.S)
+    block = re.compile(r'(<!-- headline:.*?-->\n).*?(<!-- /headline -->)', re.S)
+    new = block.sub(lambda m: m[1] + '\n'.join(lines) + '\n' + m[2], text)
     path.write_text(addresses(new, cfg().user, cfg().repo), encoding='utf-8')
 
 
 def runs():
-    "Write a README into each folder of results: which command made which records, from which commit, when and for how long."
+    "Write a README into each folder of results: which command made its records, from which commit, when, for how long."
     import pandas as pd
     for folder in sorted(p for p in (TOP/'results').iterdir() if p.is_dir()):
         records = [json.loads(p.read_text(encoding='utf-8')) for p in sorted(folder.glob('*.json'))]
-        rows = [dict(command=r.get('command') or 'not recorded', commit=(r['package']['commit'] or 'unknown')[:12], start=r['started'],
-                     end=r['finished'], trial_s=r['times'].get('total_s', 0.)) for r in records if 'trial' in r]
+        rows = [dict(command=r.get('command') or 'not recorded', commit=(r['package']['commit'] or 'unknown')[:12],
+                     start=r['started'], end=r['finished'], trial_s=r['times'].get('total_s', 0.))
+                for r in records if 'trial' in r]
         t = pd.DataFrame(rows).groupby(['command', 'commit'], sort=False).agg(
-            records=('start', 'size'), first=('start', 'min'), last=('end', 'max'), trial_minutes=('trial_s', lambda s: round(s.sum()/60, 1))).reset_index()
+            records=('start', 'size'), first=('start', 'min'), last=('end', 'max'),
+            trial_minutes=('trial_s', lambda s: round(s.sum()/60, 1))).reset_index()
         t['minutes'] = ((pd.to_datetime(t['last']) - pd.to_datetime(t['first'])).dt.total_seconds()/60).round(1)
-        text = (f'# {folder.name}\n\nA record a trial, with its predictions beside it. This page is written by `python tools/notebooks.py runs`.\n\n'
-                '`minutes` is the time from the first start to the last end, `trial_minutes` the sum over trials, which is larger where trials '
-                'ran at once.\n\n')
+        text = (f'# {folder.name}\n\nA record a trial, with its predictions beside it. '
+                'This page is written by `python tools/notebooks.py runs`.\n\n'
+                '`minutes` is the time from the first start to the last end, `trial_minutes` the sum over trials, '
+                'which is larger where trials ran at once.\n\n')
         (folder/'README.md').write_text(text + t.sort_values('first').to_markdown(index=False) + '\n', encoding='utf-8')
 
 
@@ -120,8 +115,9 @@ def main():
     sub = parser.add_subparsers(dest='command', required=True)
     for name, help in (('run', 'execute, store outputs, clean'), ('_execute', argparse.SUPPRESS)):
         sub.add_parser(name, help=help).add_argument('paths', nargs='*', type=Path)
-    sub.add_parser('account', help="rewrite addresses to settings.ini's user").add_argument('--check', action='store_true')
-    sub.add_parser('headline', help="write the README's first table from results/")
+    account_parser = sub.add_parser('account', help="rewrite addresses to settings.ini's user")
+    account_parser.add_argument('--check', action='store_true')
+    sub.add_parser('headline', help="write the README's answers from results/")
     sub.add_parser('runs', help='write the commands behind the records into each folder of results')
     args = parser.parse_args()
     if args.command == 'run': run(args.paths)
