@@ -51,7 +51,7 @@ def panel(title, # of it; a long one takes two lines
          ):      # matplotlib axes, alone in their figure
     "Titled axes of a panel; to be made within `matplotlib.rc_context(STYLE)`."
     ax, title = Figure(figsize=(WIDTH, HIGH)).add_axes((0, 0, 1, 1)), fill(title, 42)
-    place(ax, left=0.75, right=0.15, bottom=0.5, top=0.4 + 0.2*title.count('\n'))
+    place(ax, left=0.75, right=0.25, bottom=0.5, top=0.4 + 0.2*title.count('\n'))
     ax.annotate(title, (0, 1), (6, -4), xycoords='figure fraction', textcoords='offset points', va='top', size=11,
                 weight='bold')
     return ax
@@ -324,12 +324,13 @@ class Grid:
         "Labels of the rows, the small batches first."
         there = [s.trial for s in (*self.ours, *self.theirs)]
         there.sort(key=lambda t: (t.batch_size, list(OPTIMIZERS).index(t.optimizer), t.momentum or 0))
-        return list(dict.fromkeys(map(row_of_grid, there)))
+        labels = list(map(row_of_grid, there))
+        return list(filter(commonest(labels).__contains__, dict.fromkeys(labels)))
 
     @property
     def rates(self)->list:
         "Learning rates, the lowest first."
-        return sorted({s.trial.lr for s in (*self.ours, *self.theirs)})
+        return sorted(commonest(s.trial.lr for s in (*self.ours, *self.theirs)))
 
     @property
     def blocks(self)->dict: # title -> (row, rate) -> accuracy, or difference of two
@@ -340,6 +341,10 @@ class Grid:
         ours, theirs = map(in_cells, (self.ours, self.theirs))
         both = {at: ours[at] - theirs[at] for at in ours.keys() & theirs}
         return {'reference': theirs, 'here': ours, 'difference': both}
+
+def commonest(some, most=12): # values -> set
+    "The values that most have: a grid of hundreds of rows or columns can't be read."
+    return {value for value, _ in Counter(some).most_common(most)}
 
 def in_cells(some): # settings -> dict
     "(row, rate) -> accuracy."
@@ -449,8 +454,12 @@ def timed_networks(study)->dict: # data set (and machine) -> points
 # %% ../nbs/32_figures.ipynb #e8adba2a
 def draw_front(ax, some): # of `Point`s
     "Accuracy against what it costs, and the Pareto front of these."
-    for p in sorted(some, key=lambda p: with_optimizer(p.setting.trial)):
-        errorbars(ax, [p.time], [p.setting.accuracy], p.setting.trial, label=with_optimizer(p.setting.trial))
+    alike = {}
+    for p in some: alike.setdefault(with_optimizer(p.setting.trial), []).append(p)
+    for name, there in sorted(alike.items()):
+        if len(there) > 30: there = front(there)            # of very many those that matter
+        times, accuracies = [p.time for p in there], [p.setting.accuracy for p in there]
+        errorbars(ax, times, accuracies, there[0].setting.trial, label=name)
     line = map(attrgetter('time.value', 'setting.accuracy.value'), front(some))
     ax.step(*zip(*line), where='post', color=SOFT, lw=1, zorder=0)
     log(ax.xaxis)

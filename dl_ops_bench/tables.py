@@ -544,7 +544,8 @@ def ablations(found, # settings of all scales
     for whole in groups.keys() - found.keys(): del groups[whole]    # there is nothing to compare with
     for whole, some in groups.items():
         some.sort(key=lambda s: s.trial != whole)
-        some += plainly.get(question(reset(whole, Recipe), *at_will), ())
+        others = plainly.get(question(reset(whole, Recipe), *at_will), [])
+        some += others if len(others) <= 6 else sorted(others, key=lambda s: -s.valid_pct)[:6]      # the best
     return groups
 
 # %% ../nbs/31_tables.ipynb #77c9f8e4
