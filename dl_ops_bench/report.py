@@ -7,7 +7,7 @@ __all__ = ['ROWS', 'SCALES', 'MOST', 'LINES', 'SECTIONS', 'TRIAL_RUN', 'TERMS', 
            'templates', 'part', 'styled', 'table_html', 'figure_html', 'Page', 'section', 'byline', 'write_tables',
            'sections', 'is_own', 'render']
 
-# %% ../nbs/34_report.ipynb #12dbb34a
+# %% ../nbs/34_report.ipynb #3fc3e462
 import json
 from collections import Counter
 from dataclasses import replace
@@ -19,7 +19,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup, escape
 
-# %% ../nbs/34_report.ipynb #962804b2
+# %% ../nbs/34_report.ipynb #f8d1fd41
 from .claims import CLAIMS, finding_table, findings, judge, own_findings, own_verdicts
 from .compare import StudyScale, reset, scales, settings
 from .errors import allowed
@@ -35,7 +35,7 @@ from .tables import (TABLES, ablation_table, choice_table, datasets, engine_tabl
                                  table4, utilisation_table)
 from .trial import Chance, Execution, Hardware, describe, in_words, word
 
-# %% ../nbs/34_report.ipynb #a163c266
+# %% ../nbs/34_report.ipynb #a1fc0331
 def _coded(text)->Markup:
     "Text with what stands in backticks as code, all of it escaped."
     parts = str(text).split('`')
@@ -55,14 +55,14 @@ def part(name,    # of a macro in parts.html.j2
     "One part of the page as HTML."
     return Markup(getattr(templates().get_template('parts.html.j2').module, name)(*values))
 
-# %% ../nbs/34_report.ipynb #666d033e
+# %% ../nbs/34_report.ipynb #a227a521
 def styled(html, # parts of the page
           )->str:
     "Parts of the page with its style sheet, for a notebook."
     css = templates().loader.get_source(templates(), 'report.css')[0]
     return f'<style>{css}</style><div class="study">{html}</div>'
 
-# %% ../nbs/34_report.ipynb #f8f2c01c
+# %% ../nbs/34_report.ipynb #89334b6f
 def _text(name,  # of a column
          value, # in a cell
         )->str:
@@ -84,7 +84,7 @@ def _shown(name,  # of a column
     kind = 'empty' if not main else 'value' if isinstance(value, (int, float)) else 'text'
     return dict(kind=kind, main=main, small=[], head=head)
 
-# %% ../nbs/34_report.ipynb #94ef3cad
+# %% ../nbs/34_report.ipynb #e9474563
 def _record_of_cell(cell, records)->str | None:
     "The first record behind a cell that the page has a line of."
     return next((id for id in cell.get('ids') or () if id in records), None)
@@ -112,7 +112,7 @@ def _grouped(table,  # a `Table`
         group.setdefault(_titled(cell, rest) or _titled(cell, table.rows) or table.caption, []).append(row_of(cell))
     return groups
 
-# %% ../nbs/34_report.ipynb #d8090dd8
+# %% ../nbs/34_report.ipynb #b6d5b66d
 def _listed(table,     # a `Table`
            records=(), # ids that the page has a line of
           )->dict:
@@ -136,7 +136,7 @@ def _listed(table,     # a `Table`
         groups.append(dict(title=title, rows=flat))
     return dict(head=[top], groups=groups, width=len(top), crossed=False)
 
-# %% ../nbs/34_report.ipynb #bd49b4e9
+# %% ../nbs/34_report.ipynb #f199904a
 def _set_beside(cell,       # of a `Table`
                records=(), # ids that the page has a line of
               )->dict:
@@ -163,7 +163,7 @@ def _spanning(across, # tuples of values, one a column
         rows.append(row)
     return rows
 
-# %% ../nbs/34_report.ipynb #0e291727
+# %% ../nbs/34_report.ipynb #f3525461
 def _crossed(table,      # a `Table`
             records=(), # ids that the page has a line of
            )->dict:
@@ -213,7 +213,7 @@ def table_html(table,      # a `Table`
     arranged = _crossed(table, records) if table.columns else _listed(table, records)
     return part('table', arranged | dict(name=f'{table.caption}.', caption=caption and f'{caption}.'), number)
 
-# %% ../nbs/34_report.ipynb #9742467d
+# %% ../nbs/34_report.ipynb #19e3601a
 def figure_html(plot,   # a `Plot`
                 found,  # settings of all scales
                 number, # of it on the page
@@ -224,7 +224,7 @@ def figure_html(plot,   # a `Plot`
     panels = [inline_svg(fig, f'f{number}-{i}', f'{plot.title}: {name}') for i, (name, fig) in enumerate(panels)]
     return part('figure', number, plot.title, panels, sentence)
 
-# %% ../nbs/34_report.ipynb #f044eb04
+# %% ../nbs/34_report.ipynb #c00c019d
 def _origin(record)->str:
     "Where a record was made: machine, versions, commit, command."
     m, package = record.machine, record.package
@@ -248,7 +248,7 @@ def _by_setting(records)->list: # of (setting in words, lines)
         seen[r.id] += 1
     return sorted(settings_of.items())
 
-# %% ../nbs/34_report.ipynb #9f76c0df
+# %% ../nbs/34_report.ipynb #c10f03ac
 class Page:
     "What the sections of one report share: settings, and the numbers of its tables and figures."
     def __init__(self,
@@ -292,7 +292,7 @@ class Page:
         try: return make()
         except Exception as e: return part('box', [f'This part could not be made ({what}: {type(e).__name__}: {e}).'])
 
-# %% ../nbs/34_report.ipynb #e1693ef9
+# %% ../nbs/34_report.ipynb #f1bb6a92
 SECTIONS = []  # (id, title, function from a `Page` to HTML), in the page's order; add your own
 
 def section(id,    # of its heading, for links
@@ -316,10 +316,12 @@ def byline(records, # of a study
         if r.finished: days.add(r.finished[:10])
     where = 'one machine' if len(machines) == 1 else f'{len(machines)} machines'
     when = ' to '.join(sorted({min(days), max(days)})) if days else 'without a date'
-    return (f"{kinds['resnet']} trainings of networks and {kinds['svm']} fits of classical models on {where}, "
+    trained, fitted = (f"{kinds[kind]} {what}{'s' if kinds[kind] != 1 else ''}"
+                       for kind, what in (('resnet', 'training'), ('svm', 'fit')))
+    return (f'{trained} of networks and {fitted} of classical models on {where}, '
             f"{', '.join(sorted(gpus)) or 'without a GPU'}, {when}.")
 
-# %% ../nbs/34_report.ipynb #cc1dff93
+# %% ../nbs/34_report.ipynb #eb1a35db
 @section('short', 'In short')
 def _in_short(page)->Markup:
     "The answers in a minute, to the reference's questions or to the study's own."
@@ -347,7 +349,7 @@ def _coverage(found)->list:
         counts.append(f'Table {n}: {table.filled} of {len(table.cells)}')
     return [f"How much of the reference could be checked at its own scale: {'; '.join(counts)} cells."]
 
-# %% ../nbs/34_report.ipynb #ed368769
+# %% ../nbs/34_report.ipynb #4ae53f20
 @section('claims', 'What the reference claims, and what holds')
 def _claims_section(page)->Markup:
     "The scorecard; nothing where the study says nothing of what the reference speaks of."
@@ -363,7 +365,7 @@ def _scorecard(verdicts, number)->Markup:
     tally = Counter(map(attrgetter('in_words'), verdicts)).most_common()
     return part('scorecard', number, tally, [('Accuracy', rows[False]), ('Time', rows[True])])
 
-# %% ../nbs/34_report.ipynb #90a96bfc
+# %% ../nbs/34_report.ipynb #fb8ed9d3
 @section('networks', 'Question 1 (a): ResNets, and what their settings do')
 def _networks(page)->Markup:
     "The grid, accuracy against time, convergence, mistakes."
@@ -385,7 +387,7 @@ def _beyond(page)->Markup:
     told = page.safely('answers', lambda: part('answers', findings(page.found)[5:]))
     return told + page.table(execution_table) + page.figure(ablation_figure)
 
-# %% ../nbs/34_report.ipynb #d3222fe6
+# %% ../nbs/34_report.ipynb #eee67b95
 @section('conclusion', 'Conclusion')
 def _conclusion(page)->Markup:
     "What the claims come to."
@@ -413,7 +415,7 @@ def _concluded(verdicts)->list: # of sentences
                 'the table of claims says what each of them takes.')
     return said
 
-# %% ../nbs/34_report.ipynb #8908b4c6
+# %% ../nbs/34_report.ipynb #33673207
 TERMS = {
     'Epoch': 'One pass over the training images.',
     'Seed': 'The number that all random draws of a training begin from; another seed is another training.',
@@ -425,7 +427,7 @@ TERMS = {
     'Kernel': 'The function by which a support vector machine compares two images: RBF or polynomial.',
     'C': 'How strongly a support vector machine is held to its training images.'}
 
-# %% ../nbs/34_report.ipynb #c50a38f1
+# %% ../nbs/34_report.ipynb #3d4bae25
 METHODS = [
     'Settings are chosen by validation accuracy. The test images are scored once a trained model and never choose.',
     "The interval of an accuracy covers the luck of the test images and, of several seeds, theirs (Satterthwaite). "
@@ -438,7 +440,7 @@ METHODS = [
     'The training time is that of the training epochs alone, with loading, copies, forward, backward and optimizer; '
     'without set-up, warm-up, validation and test.']
 
-# %% ../nbs/34_report.ipynb #8b389603
+# %% ../nbs/34_report.ipynb #887b919f
 @section('methods', 'Methods and terms')
 def _methods(page)->Markup:
     "How the numbers were made, and what the words mean."
@@ -446,7 +448,7 @@ def _methods(page)->Markup:
     misses = ['How far a claim may miss: ' + '; '.join(tolerances) + '.']
     return part('paragraphs', METHODS + misses) + part('glossary', TERMS.items())
 
-# %% ../nbs/34_report.ipynb #13ae101c
+# %% ../nbs/34_report.ipynb #96264493
 @section('scales', 'Appendix A: other scales')
 def _other_scales(page)->Markup:
     "Table 1 and 2 at every scale that isn't the main one."
@@ -481,7 +483,7 @@ def _machines_section(page)->Markup:
     "Where the records come from, and which records no table counts."
     return page.table(machine_table) + page.table(left_out_table)
 
-# %% ../nbs/34_report.ipynb #2dce37e9
+# %% ../nbs/34_report.ipynb #ad2da42b
 @section('records', 'Appendix E: records')
 def _records_section(page)->Markup:
     "Every record by its setting."
@@ -496,7 +498,7 @@ def _records_section(page)->Markup:
     note = f'{more:,} more settings: `dl-ops-bench report DIR --format csv` lists all.' if more > 0 else ''
     return part('records', [(n, told) for told, n in numbers.items()], listed, note)
 
-# %% ../nbs/34_report.ipynb #1f65123a
+# %% ../nbs/34_report.ipynb #d1356030
 FORMATS = dict(csv='csv', md='md', latex='tex')  # format -> how the names of its files end
 
 def write_tables(found,  # settings of all scales
@@ -519,7 +521,7 @@ def _formatted(t, format)->str: # a DataFrame, as the text of a file
     t.columns = [name.replace('_', r'\_') for name in t]
     return t.style.hide().format(escape='latex', precision=4).to_latex(hrules=True)
 
-# %% ../nbs/34_report.ipynb #55ebb122
+# %% ../nbs/34_report.ipynb #a9f3fb72
 TITLE = 'ResNets against SVMs, CPU against GPU: a course report, measured again'
 
 OWN_TITLES = {  # section -> its heading in a study of one's own, which has it only if it has something to show

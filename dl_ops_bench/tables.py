@@ -181,7 +181,8 @@ def table1(found, # settings of all scales
         cells.append(cell | dict(status=None if trial in study else ended.get(trial)))
     mark(cells, 'difference_pct')
     heads = dict(accuracy_pct='Accuracy (%)', reference_pct='Reference (%)', difference_pct='Difference (points)')
-    return Table('table1', f'Test accuracy after {scale.short} epochs', rows, cells, heads, dict(status='Ended'),
+    caption = f"Test accuracy after {word('epochs', scale.short)}"
+    return Table('table1', caption, rows, cells, heads, dict(status='Ended'),
                  columns, scale, 'networks of the plain recipe: `dl-ops-bench run paper`')
 
 # %% ../nbs/31_tables.ipynb #d22ac5de
