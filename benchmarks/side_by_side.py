@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np, pandas as pd
 
+from dl_ops_bench.errors import counted
 from dl_ops_bench.hardware import fingerprint, versions
 from dl_ops_bench.stats import estimate, scatter
 from dl_ops_bench.timer import Measurement, in_turns
@@ -40,8 +41,8 @@ def machine():
 def header(what):
     "What is measured, and on which machine."
     m = machine()
-    print(f"{what}\n{m['cpu']}, {m['cores']} cores, {m['gpus'] or 'no GPU'}, {m['id']}; "
-          f"torch {m['torch']}, {m['threads']} threads, Python {m['python']}\n")
+    print(f"{what}\n{m['cpu']}, {counted(m['cores'], 'core')}, {m['gpus'] or 'no GPU'}, {m['id']}; "
+          f"torch {m['torch']}, {counted(m['threads'], 'thread')}, Python {m['python']}\n")
 
 
 def show(rows):

@@ -69,7 +69,8 @@ def line(r, first):
     "A row of the table: median, spread, and how many times faster than the first engine."
     found = dict(dataset=r.dataset, model=r.model, n_train=r.n_train, engine=r.asked, n=len(r.fit_s))
     for t in TIMES:
-        m = Measurement(tuple(getattr(r, t) or [np.nan]))
+        if not getattr(r, t): continue          # only some engines predict in two ways
+        m = Measurement(tuple(getattr(r, t)))
         base = getattr(first, t) or first.predict_s
         iqr = np.nan if m.iqr is None else m.iqr
         found |= {t: m.median, t[:-2] + '_iqr': iqr, t[:-2] + '_times': np.median(base)/m.median}

@@ -175,6 +175,8 @@ def _by_epoch(records):
 def _known_accuracy(seeds_pct, n_test):
     "Accuracy where only the numbers of some seeds are known."
     k, p = len(seeds_pct), np.mean(seeds_pct)
+    if not n_test:                                  # a record may leave it open
+        return Estimate(float(p), math.nan, math.nan, k, 'an unknown number of test images', '%', math.nan)
     if k == 1: return proportion(p*n_test/100, n_test)
     variance, df = scatter(seeds_pct)
     return estimate(p, [(p*(100 - p)/n_test, n_test), (variance/k, df)], k, f'test images and {k} seeds', '%')
@@ -234,7 +236,8 @@ class StudyScale:
     def words(self)->list:
         "Where it isn't the reference's, in words."
         epochs = ' and '.join(map(str, sorted({self.short, self.long})))
-        return in_words(change(Trial(), dict(self.fixed)), Scale) + [f'{epochs} epochs']*(epochs != '4 and 10')
+        told = in_words(change(Trial(), dict(self.fixed)), Scale)
+        return told if epochs == '4 and 10' else [*told, f"{epochs} epoch{'s'*(epochs != '1')}"]
 
 def scale_of(trial,   # a `Trial` or `SVMTrial`
              short=4, # epochs of the shorter training there
@@ -351,20 +354,22 @@ def _of_seeds(terms):
     return parts
 
 # %% ../nbs/30_compare.ipynb #480791b9
-def difference(plus,     # settings
-               minus=(), # others; none: the accuracy of `plus` itself, as a number to judge
-               each=1.,  # weight of each; one over their number for a mean
+def difference(plus,       # settings
+               minus=(),   # others; none: the accuracy of `plus` itself, as a number to judge
+               each=1.,    # weight of each; one over their number for a mean
+               seeds=True, # False: as if the test images were all there is of chance, and the basis says so
               )->Estimate:
     "Accuracies of `plus` less those of `minus`, in points."
     some, weights = [*plus, *minus], [each]*len(plus) + [-each]*len(minus)
     if not some: raise InputError('nothing is compared: give at least one setting.')
     if len(set(map(id, some))) < len(some): raise InputError('a setting is compared with itself: give each once.')
     terms, value = list(zip(weights, some)), np.dot(weights, _numbers(some, 'accuracy.value'))
-    (images, same), seeds = _of_images(terms), _of_seeds(terms)
+    (images, same), luck = _of_images(terms), _of_seeds(terms) if seeds else []
     n = min(map(attrgetter('accuracy.n'), filter(attrgetter('trial.draws'), some)), default=1)
     basis = 'the same test images' if same else 'the test images of each'
-    if seeds: basis += f' and {n} seeds' if n > 1 else ' and the seeds of settings like these'
-    found = estimate(value, images + seeds, n, basis, 'points' if minus else '%')
+    if luck: basis += f' and {n} seeds' if n > 1 else ' and the seeds of settings like these'
+    if not seeds: basis += ' alone'
+    found = estimate(value, images + luck, n, basis, 'points' if minus else '%')
     return replace(found, basis='one seed') if math.isnan(found.se) else found
 
 # %% ../nbs/30_compare.ipynb #7f6e5c7e

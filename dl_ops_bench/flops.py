@@ -6,94 +6,203 @@
 __all__ = ['count_flops', 'uncounted_ops', 'count_parameters', 'layer_table']
 
 # %% ../nbs/03_flops.ipynb #9eb18bf9
-import copy
+import copy, reprlib
 from collections import Counter
+from contextlib import contextmanager
 from functools import partial
+from math import prod
 
 import pandas as pd, torch
+from torch.backends import cudnn, mha, mkldnn
+from torch.nn.parameter import is_lazy
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode, flop_registry
+from torch.utils.flop_counter import FlopCounterMode, conv_flop_count, flop_registry
 
-from .errors import InputError
+# %% ../nbs/03_flops.ipynb #4087b58e
+from .errors import InputError, Span, checked
 
 # %% ../nbs/03_flops.ipynb #ed2bd6e0
 def _tensors(nest):
     "The tensors in a nesting of tuples, lists and dicts."
     return [t for t in tree_leaves(nest) if isinstance(t, torch.Tensor)]
 
+class _Places:
+    "Which module of a model is at work, going forward and back; all that were called, with their facts, in order."
+    def __init__(self, model):
+        self.at, self.known, self.called = [''], set(), {}
+        for name, module in model.named_modules():
+            module.register_forward_pre_hook(partial(self._enter, name), with_kwargs=True)
+            module.register_forward_hook(partial(self._leave, name), with_kwargs=True)
+
+    def _enter(self, name, module, args, kwargs):
+        around = self.at[-1]
+        self._mark((args, kwargs), around)          # what led here was made there
+        if around in self.called: self.called[around]['holds'] = True
+        self.called.setdefault(name, dict(type=type(module).__name__, output_shape=None, moved=0, holds=False))
+        self.at.append(name)
+
+    def _leave(self, name, module, args, kwargs, out):
+        self._mark(out, self.at.pop())
+        outputs, facts = _tensors(out), self.called[name]
+        read = {id(t): t.numel() for t in _tensors((args, kwargs))}          # a tensor given twice is read once
+        facts['moved'] += sum(read.values()) + sum(t.numel() for t in outputs)
+        if outputs: facts['output_shape'] = tuple(outputs[0].shape)
+
+    def _mark(self, nest, name):
+        "Nodes that lead to the tensors of `nest` and aren't known yet belong to the module `name`."
+        def back(grads): self.at[-1] = name
+        nodes = [t.grad_fn for t in _tensors(nest)]
+        while nodes:
+            if (node := nodes.pop()) is None or node in self.known: continue
+            self.known.add(node)
+            node.register_prehook(back)
+            nodes += [before for before, _ in node.next_functions]
+
+# %% ../nbs/03_flops.ipynb #cdb8afbe
 class _Operators(TorchDispatchMode):
-    "Counts the calls of each operator that computes: neither a view nor the making of an empty tensor."
-    def __init__(self):
+    "FLOPs by the innermost module at work, and the calls of each operator that computes: no view, no empty tensor."
+    def __init__(self, counter, places):
         super().__init__()
-        self.calls = Counter()
+        self.counter, self.places, self.calls, self.flops = counter, places, Counter(), Counter()
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         if _tensors((args, kwargs)) and not func.is_view: self.calls[func.overloadpacket] += 1
-        return func(*args, **(kwargs or {}))
+        before = self.counter.get_total_flops()
+        out = func(*args, **(kwargs or {}))
+        self.flops[self.places.at[-1]] += self.counter.get_total_flops() - before
+        return out
+
+# %% ../nbs/03_flops.ipynb #0f77d564
+@contextmanager
+def _taken_apart():
+    "Inside, PyTorch computes attention and recurrent layers operator by operator, on any device."
+    before = mha.get_fastpath_enabled(), cudnn.enabled, mkldnn.enabled
+    def fused(layer, on_gpu, on_cpu):
+        mha.set_fastpath_enabled(layer)
+        cudnn.enabled, mkldnn.enabled = on_gpu, on_cpu
+    fused(False, False, False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH): yield
+    finally: fused(*before)
+
+def _convolution_backward(grad, x, weight, bias, stride, padding, dilation, transposed, output_padding, groups, wanted,
+                          **outputs):
+    "From shapes: each gradient that is wanted, of the input and of the weights, costs what the way forward did."
+    return conv_flop_count(x, weight, grad, transposed) * sum(wanted[:2])
+
+def _product(matrix, vector, **out): return 2*prod(matrix)
+def _sum_and_product(added, matrix, vector, **out): return _product(matrix, vector)
+def _sum_of_products(added, matrices, others, **out): return 2*prod(matrices)*others[-1]
+
+_aten = torch.ops.aten
+_FORMULAS = {_aten.convolution_backward: _convolution_backward, _aten.mv: _product, _aten.dot: _product,
+             _aten.vdot: _product, _aten.addmv: _sum_and_product, _aten.addbmm: _sum_of_products}
+
+# %% ../nbs/03_flops.ipynb #aae0dffe
+_TAKES = ('the counter takes a shape such as (1, 3, 64, 64), or the inputs themselves in its place: a tensor, '
+          'a tuple of tensors in order, or a dict of arguments by name')
+
+def _module(model):
+    "`model` if it is one, else an `InputError`."
+    if isinstance(model, torch.nn.Module): return model
+    raise InputError(f'model {reprlib.repr(model)} is not one that can be counted: give a torch.nn.Module.')
+
+def _inputs(model, shape):
+    "Positional and named arguments that `shape` stands for, as count_flops takes it, and the device they are on."
+    if isinstance(shape, dict) and _tensors(shape): return (), shape, _tensors(shape)[0].device
+    if isinstance(shape, torch.Tensor): shape = (shape,)
+    if not isinstance(shape, (tuple, list)) or not shape:
+        raise InputError(f'input {reprlib.repr(shape)} is not known: {_TAKES}.')
+    if _tensors(shape): return tuple(shape), {}, _tensors(shape)[0].device
+    for n in shape: checked('a size in shape', n, int, Span(1, 1e9))
+    floats = [p.dtype for p in _module(model).parameters() if p.is_floating_point()] or [torch.float32]
+    return (torch.empty(tuple(shape), dtype=floats[0], device='meta'),), {}, 'meta'
 
 # %% ../nbs/03_flops.ipynb #16ee3548
+def _backward(model, y):
+    "Go back from whatever a model gave."
+    total = [t.sum() for t in _tensors(y) if t.requires_grad]
+    if not total:
+        raise InputError(f'{type(model).__name__} gives no tensor that depends on a trained parameter: '
+                         f'nothing goes backward. Count its forward pass.')
+    sum(total).backward()
+
 def _watch(model, shape, backward=False):
-    "PyTorch's counter and all operators of one pass over a copy without memory, which leaves the model untouched."
-    model = copy.deepcopy(model).to('meta').eval()     # eval: batch norm accepts a single image; FLOPs are the same
-    with FlopCounterMode(display=False) as counter, _Operators() as operators:
-        y = model(torch.empty(shape, device='meta'))
-        if backward: y.sum().backward()
-    return counter, operators.calls
+    "PyTorch's count, the operators and the modules of one pass over a copy, which leaves the model untouched."
+    args, kwargs, device = _inputs(model, shape)
+    try:
+        model = copy.deepcopy(_module(model)).to(device).eval()     # eval: batch norm accepts a single image
+        places = _Places(model)
+        counter = FlopCounterMode(display=False, custom_mapping=_FORMULAS)
+        with torch.enable_grad(), _taken_apart(), counter, _Operators(counter, places) as operators:
+            y = model(*args, **kwargs)
+            if backward: _backward(model, y)
+    except InputError: raise
+    except Exception as e:                                 # of any kind: the model is the user's
+        reason = (str(e).splitlines() or [type(e).__name__])[0]
+        raise InputError(f"{type(model).__name__} can't be counted ({reason}): {_TAKES}. A shape has no values, so a "
+                         f'model that looks at some (by .item(), or with an if) needs its inputs.') from e
+    return counter.get_total_flops(), operators, places
 
 # %% ../nbs/03_flops.ipynb #6232cfae
-def count_flops(model,          # any module that takes one tensor
-                shape,          # of its input, batch included: (1, 3, 64, 64) counts one image
+def count_flops(model,          # any `torch.nn.Module`
+                shape,          # of its input, (1, 3, 64, 64) for one image; or a tensor, a tuple or dict of them
                 backward=False, # count the backward pass as well: a whole training step
                )->int:          # 2 FLOPs per multiply-add
-    "FLOPs of one pass, by PyTorch's counter; a count of zero is an `InputError`."
-    counter, calls = _watch(model, shape, backward)
-    if n := counter.get_total_flops(): return n
-    names = ', '.join(sorted(op.__name__ for op in calls)) or 'none'
+    """FLOPs of one pass in evaluation mode, by PyTorch's counter; what can't be counted is an `InputError`, zero too.
+
+    A shape costs no arithmetic; inputs are really computed with, on their own device. What a network does in training
+    alone, such as an auxiliary head, isn't counted."""
+    n, operators, _ = _watch(model, shape, backward)
+    if n: return n
+    names = ', '.join(sorted(op.__name__ for op in operators.calls)) or 'none'
     raise InputError(f"the FLOP count of {type(model).__name__} is 0: PyTorch's counter has no formula for "
                      f"its operators ({names}). Count a model with convolutions or matrix products.")
 
 # %% ../nbs/03_flops.ipynb #bc5f7a77
-def uncounted_ops(model, # any module that takes one tensor
-                  shape, # of its input, batch included
+def uncounted_ops(model, # any `torch.nn.Module`
+                  shape, # of its input, or its inputs, as `count_flops` takes them
                  )->dict: # operator name -> calls, the most frequent first
     "Operators of a forward pass for which PyTorch's counter has no formula."
-    _, calls = _watch(model, shape)
-    return {op.__name__: n for op, n in calls.most_common() if op not in flop_registry}
+    _, operators, _ = _watch(model, shape)
+    known = {*flop_registry, *_FORMULAS}
+    return {op.__name__: n for op, n in operators.calls.most_common() if op not in known}
 
 # %% ../nbs/03_flops.ipynb #f23c18b0
 def count_parameters(model, # any module
                     )->int:
-    "Numbers that training changes."
+    "Numbers that training changes; an `InputError` for a model that has yet to see its input's size."
+    if any(map(is_lazy, _module(model).parameters())):
+        raise InputError(f"{type(model).__name__} has lazy layers, which don't know their size yet: run it once.")
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 # %% ../nbs/03_flops.ipynb #ec3d6295
-def _layers(model, shape):
-    "Layer name -> facts about it, for layers that hold no others, in the order of their first call."
-    model, found = copy.deepcopy(model).to('meta').eval(), {}
-    def note(name, module, args, kwargs, out):
-        n_parameters, outputs = sum(map(torch.numel, module.parameters())), _tensors(out)
-        moved = 4*(n_parameters + sum(map(torch.numel, _tensors((args, kwargs)) + outputs)))
-        before = found[name]['bytes'] if name in found else 0
-        found[name] = dict(type=type(module).__name__, output_shape=tuple(outputs[0].shape),
-                           parameters=n_parameters, bytes=before + moved)
-    for name, module in model.named_modules():
-        if not list(module.children()): module.register_forward_hook(partial(note, name), with_kwargs=True)
-    model(torch.empty(shape, device='meta'))
+def _parameters(model, called):
+    "Name of a module that was called -> its parameters, with those of modules in it that were not."
+    found: Counter = Counter()
+    for path, p in model.named_parameters():
+        name = path.rpartition('.')[0]
+        while name not in called: name = name.rpartition('.')[0]
+        found[name] += p.numel()
     return found
 
 # %% ../nbs/03_flops.ipynb #c4ccf0e8
-def layer_table(model,          # any module that takes one tensor
-                shape,          # of its input, batch included
+def layer_table(model,          # any `torch.nn.Module`
+                shape,          # of its input, or its inputs, as `count_flops` takes them
                 backward=False, # FLOPs of a training step instead of a forward pass
                )->pd.DataFrame: # layer, type, output_shape, parameters, macs, flops, bytes
-    """A row for each layer that holds no others, in the order in which they run.
+    """A row for each layer and each module that does something beside its layers, in the order in which they run.
 
-    `macs` are multiply-adds, `flops` twice as many; `bytes` are those of the forward pass in float32, each number
-    moved once. What a module does beside the layers in it has no row: `count_flops` has it, the table's sum not."""
-    counts, whole = _watch(model, shape, backward)[0].get_flop_counts(), type(model).__name__
-    rows = []
-    for name, facts in _layers(model, shape).items():
-        flops = sum(counts.get(f'{whole}.{name}' if name else whole, {}).values())
-        rows.append(dict(facts, layer=name or whole, macs=flops//2, flops=flops))
+    `macs` are multiply-adds, `flops` twice as many; `bytes` are those of the forward pass in float32, each number of
+    input, weights and output moved once. All FLOPs of `count_flops` and all parameters are in some row."""
+    _, operators, places = _watch(model, shape, backward)
+    parameters, rows = _parameters(model, places.called), []
+    for name, facts in places.called.items():
+        flops, n = operators.flops[name], parameters[name]
+        if facts['holds'] and not flops and not n: continue
+        kind = f"{facts['type']}, beside its layers" if facts['holds'] else facts['type']
+        rows.append(dict(layer=name or facts['type'], type=kind, output_shape=facts['output_shape'], parameters=n,
+                         macs=flops//2, flops=flops, bytes=4*(n + facts['moved'])))
     return pd.DataFrame(rows, columns=['layer', 'type', 'output_shape', 'parameters', 'macs', 'flops', 'bytes'])

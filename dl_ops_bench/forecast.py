@@ -8,13 +8,14 @@ __all__ = ['work_of', 'time_left_s', 'readable_time', 'time_left', 'step_key', '
 # %% ../nbs/25_forecast.ipynb #026b8c2c
 import json, math
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
 
 from . import fast, svm
 from .data import load, split_for
-from .errors import InputError
+from .errors import InputError, counted
 from .models import model_flops
 from .presets import must_run_alone, unique
 from .store import writable, write_atomic
@@ -63,10 +64,12 @@ def readable_time(seconds, # any number of them
 def time_left(todo,    # trials still to run
               records, # `Record`s of finished ones
              )->str:
-    "`time_left_s` in words."
+    "`time_left_s` in words; trials instead of a time where none of them is like one that was timed."
     seconds, whole = time_left_s(todo, records)
-    if seconds < 60: return 'less than a minute left' if whole else 'time left not known yet'
-    return f"{'about' if whole else 'at least'} {readable_time(seconds)} left"
+    if whole: return 'less than a minute left' if seconds < 60 else f'about {readable_time(seconds)} left'
+    if seconds: return f'at least {readable_time(max(seconds, 1))} left'
+    if not any(r.status == 'ok' for r in records): return 'time left known after the first trial'
+    return f"{counted(len(todo), 'trial')} left, of a kind not timed so far"
 
 # %% ../nbs/25_forecast.ipynb #806ec1d1
 def step_key(trial, # a `Trial`
@@ -107,9 +110,10 @@ def _step_s(trial, images):
 
 def forecast_s(trials,     # of a study
                root=None,  # data directory, see `data.data_dir`
-              )->list:     # seconds, one number a trial
+              )->Iterator: # of seconds, a number a trial, each as soon as it is known
     "About how long each trial will take on this machine, from a short measurement."
-    steps, fits, found = {}, {}, []
+    steps: dict = {}
+    fits: dict = {}
     for t in trials:
         images = load(t.dataset, root)
         rows = split_for(t, images)
@@ -117,12 +121,11 @@ def forecast_s(trials,     # of a study
         if t.kind == 'svm':
             fit = t.dataset, t.model, t.engine
             if fit not in fits: fits[fit] = fit_times(t, images)
-            found.append(fits[fit](n_train, n_valid + n_test))
+            yield fits[fit](n_train, n_valid + n_test)
         else:
             if (step := step_key(t)) not in steps: steps[step] = _step_s(t, images)
             evaluated = (t.epochs*n_valid + n_test)/3                 # each costs a third of what it costs in training
-            found.append(steps[step]*(t.epochs*n_train + evaluated)/t.batch_size)
-    return found
+            yield steps[step]*(t.epochs*n_train + evaluated)/t.batch_size
 
 # %% ../nbs/25_forecast.ipynb #02af232f
 def _measured(trial, images, say):

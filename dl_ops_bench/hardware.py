@@ -4,22 +4,23 @@
 
 # %% auto #0
 __all__ = ['usable_cores', 'resolve_device', 'supports_bf16', 'fingerprint', 'versions', 'NVMLEnergy', 'NVMLPower',
-           'PowercapEnergy', 'energy_counter', 'Monitor', 'matmul_rate', 'conv_rate', 'copy_rate', 'copy_table',
-           'measure_peaks', 'peaks']
+           'PowercapEnergy', 'energy_counter', 'Others', 'Monitor', 'matmul_rate', 'conv_rate', 'copy_rate',
+           'copy_table', 'measure_peaks', 'peaks']
 
 # %% ../nbs/02_hardware.ipynb #72770f2a
 import hashlib, json, math, os, platform, re, statistics, sys, threading, time
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from importlib.metadata import PackageNotFoundError, version
+from multiprocessing import parent_process
 from pathlib import Path
 
 import pandas as pd, psutil, pynvml, torch
-from fastcore.xdg import xdg_cache_home
 from threadpoolctl import threadpool_info
 
 # %% ../nbs/02_hardware.ipynb #fec385e0
 from . import __version__
-from .errors import InputError, Span, allowed
+from .errors import InputError, Span, allowed, cache_dir, checked, path_of
 from .timer import DEVICE_TYPES, Measurement, device_type, in_turns, measure, time_once
 
 # %% ../nbs/02_hardware.ipynb #eb3ba42f
@@ -87,18 +88,20 @@ def _sockets()->int|None:
 
 # %% ../nbs/02_hardware.ipynb #86a23972
 def _asked(function, *args):
-    "What NVML answers, as text or number, or None where this card or driver doesn't know."
+    "What NVML answers, as text or number, or None where this card or driver doesn't know; nobody asks a lost card."
+    if None in args: return None
     try: value = function(*args)
     except pynvml.NVMLError: return None
-    return value.decode() if isinstance(value, bytes) else value
+    return value.decode(errors='replace') if isinstance(value, bytes) else value
 
 def _card(h):
     "Facts about one card."
     memory, power_mw = _asked(pynvml.nvmlDeviceGetMemoryInfo, h), _asked(pynvml.nvmlDeviceGetEnforcedPowerLimit, h)
-    nvlinks = sum(_asked(pynvml.nvmlDeviceGetNvLinkState, h, i) == 1 for i in range(pynvml.NVML_NVLINK_MAX_LINKS))
+    links = [_asked(pynvml.nvmlDeviceGetNvLinkState, h, i) for i in range(pynvml.NVML_NVLINK_MAX_LINKS)]
     return dict(name=_asked(pynvml.nvmlDeviceGetName, h), memory_gb=memory and round(memory.total/1e9, 1),
                 pcie_generation=_asked(pynvml.nvmlDeviceGetMaxPcieLinkGeneration, h),
-                pcie_width=_asked(pynvml.nvmlDeviceGetMaxPcieLinkWidth, h), nvlinks=nvlinks,
+                pcie_width=_asked(pynvml.nvmlDeviceGetMaxPcieLinkWidth, h),
+                nvlinks=None if h is None else links.count(1),
                 power_limit_w=power_mw and power_mw/1000, driver=_asked(pynvml.nvmlSystemGetDriverVersion))
 
 # %% ../nbs/02_hardware.ipynb #8805211e
@@ -106,8 +109,10 @@ def _gpus()->list: # a dict of facts a card
     "The NVIDIA cards of this machine; none if their driver isn't there."
     try: pynvml.nvmlInit()
     except pynvml.NVMLError: return []
-    try: return [_card(pynvml.nvmlDeviceGetHandleByIndex(i)) for i in range(pynvml.nvmlDeviceGetCount())]
-    finally: pynvml.nvmlShutdown()
+    n = _asked(pynvml.nvmlDeviceGetCount) or 0
+    cards = [_card(_asked(pynvml.nvmlDeviceGetHandleByIndex, i)) for i in range(n)]
+    _asked(pynvml.nvmlShutdown)
+    return cards
 
 # %% ../nbs/02_hardware.ipynb #d6efcc4d
 def _surroundings()->str:
@@ -117,16 +122,25 @@ def _surroundings()->str:
     return 'container' if Path('/.dockerenv').exists() or Path('/run/.containerenv').exists() else 'plain'
 
 # %% ../nbs/02_hardware.ipynb #3f8a6364
+def _known(**facts): # name -> function that finds it out
+    "The facts that can be found out; None for the others, of which one must not cost the rest."
+    found = {}
+    for name, ask in facts.items():
+        try: found[name] = ask()
+        except Exception: found[name] = None    # of any kind: a driver's, a library's, the system's
+    return found
+
 def _hardware():
     "What the machine is, whoever uses it: only these facts make the id."
-    return dict(cpu_model=_cpu_model(), sockets=_sockets(), physical_cores=psutil.cpu_count(logical=False),
-                logical_cores=psutil.cpu_count(), usable_cores=usable_cores(), architecture=platform.machine(),
-                memory_gb=round(psutil.virtual_memory().total/1e9), gpus=_gpus())
+    return _known(cpu_model=_cpu_model, sockets=_sockets, physical_cores=partial(psutil.cpu_count, logical=False),
+                  logical_cores=psutil.cpu_count, usable_cores=usable_cores, architecture=platform.machine,
+                  memory_gb=lambda: round(psutil.virtual_memory().total/1e9), gpus=_gpus)
 
 def _machine_id(hardware, # facts about the machine
               )->str:    # such as epyc-2c-0123abcd: safe as a file name
     "A short name: processor or card, usable cores, digest of the facts."
-    name = hardware['gpus'][0]['name'] if hardware['gpus'] else hardware['cpu_model']
+    cards = [card['name'] for card in hardware['gpus'] or [] if card['name']]
+    name = cards[0] if cards else hardware['cpu_model']
     words = re.findall(r'[A-Za-z]+-?\w*\d\w*|EPYC|Xeon', name or '') or ['machine']
     word = re.sub(r'[^a-z0-9]', '', words[0].lower())
     digest = hashlib.sha256(json.dumps(hardware, sort_keys=True).encode()).hexdigest()[:8]
@@ -136,11 +150,18 @@ def _machine_id(hardware, # facts about the machine
 @lru_cache
 def _fingerprint():
     hardware = _hardware()
-    blas = [dict(library=p['internal_api'], threads=p['num_threads']) for p in threadpool_info()]
-    affinity = sorted(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else None
-    return dict(id=_machine_id(hardware), **hardware, affinity=affinity, cgroup_cores=_cgroup_cores(),
-                torch_threads=torch.get_num_threads(), blas=blas, bf16='cpu' if supports_bf16('cpu') else None,
-                os=f'{platform.system()} {platform.release()}', surroundings=_surroundings())
+    about = _known(affinity=_affinity, cgroup_cores=_cgroup_cores, torch_threads=torch.get_num_threads, blas=_blas,
+                   bf16=lambda: 'cpu' if supports_bf16('cpu') else None,
+                   os=lambda: f'{platform.system()} {platform.release()}', surroundings=_surroundings)
+    return dict(id=_machine_id(hardware), **hardware, **about)
+
+def _affinity()->list|None:
+    "The cores that this process may run on, by number; None where the system pins nobody."
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else None
+
+def _blas():
+    "Libraries of linear algebra, each with its threads."
+    return [dict(library=p['internal_api'], threads=p['num_threads']) for p in threadpool_info()]
 
 def fingerprint()->dict:
     "What the machine is, with a short stable `id`; found out once a process."
@@ -156,7 +177,7 @@ def _version(package):
 @lru_cache
 def _versions():
     found = dict(python=platform.python_version(), dl_ops_bench=__version__) | {p: _version(p) for p in _PACKAGES}
-    if torch.cuda.is_available(): found.update(cuda=torch.version.cuda, cudnn=torch.backends.cudnn.version())
+    if torch.cuda.is_available(): found |= _known(cuda=lambda: torch.version.cuda, cudnn=torch.backends.cudnn.version)
     return found
 
 def versions()->dict: # name -> version
@@ -212,7 +233,7 @@ class PowercapEnergy:
     def __init__(self,
                  root='/sys/class/powercap', # where Linux lists the counters
                 ):
-        self.zones = sorted(Path(root).glob('intel-rapl:[0-9]*'))
+        self.zones = sorted(path_of(root).glob('intel-rapl:[0-9]*'))
         self.zones = [z for z in self.zones if z.name.count(':') == 1]      # packages, not their parts
         if not self.zones: raise OSError('this machine exposes no powercap counter')
         self.last, self.total = [self._now(z) for z in self.zones], 0.
@@ -236,8 +257,88 @@ def energy_counter(device, # cpu, cuda or mps
     reasons = []
     for counter in counters[device_type(device)]:
         try: return counter(), None
-        except (OSError, ValueError, pynvml.NVMLError) as e: reasons.append(str(e))
+        except (OSError, ValueError, RuntimeError, AttributeError, AssertionError, pynvml.NVMLError) as e:
+            reasons.append(str(e))
     return None, f"no energy counter can be read for {device} ({'; '.join(reasons) or 'none is known'})"
+
+# %% ../nbs/02_hardware.ipynb #2013fbab
+def _group_s(root='/sys/fs/cgroup', # where Linux mounts its control groups
+            )->float|None:          # None without one
+    "Processor seconds of all processes in this container so far (cgroup v2's `cpu.stat`, else v1's `cpuacct.usage`)."
+    try: return int(re.findall(r'^usage_usec (\d+)', (Path(root)/'cpu.stat').read_text(), re.M)[0])/1e6
+    except (OSError, IndexError): pass
+    try: return int((Path(root)/'cpuacct'/'cpuacct.usage').read_text())/1e9
+    except (OSError, ValueError): return None       # not Linux, or no control groups
+
+def _spent_s(process):
+    "Processor seconds of a process and of its children that have ended; none of one that has ended itself."
+    try: t = process.cpu_times()
+    except psutil.Error: return 0.
+    ended = os.times()[2:4] if process.pid == os.getpid() else (t.children_user, t.children_system)
+    return t.user + t.system + sum(ended)           # of itself psutil doesn't know the ended ones on every system
+
+def _study_s():
+    "Processor seconds so far of this process, or of the one that started it as a worker, and of all their children."
+    started_by = parent_process()
+    try: top = psutil.Process(started_by.pid if started_by else None)
+    except psutil.Error: top = psutil.Process()     # the one that started it has ended
+    return sum(map(_spent_s, [top, *top.children(recursive=True)]))
+
+# %% ../nbs/02_hardware.ipynb #db15d702
+@dataclass(frozen=True)
+class _Work:
+    "Processor seconds up to a moment."
+    clock_s: float       # the moment
+    counted_s: float     # of the cores that this process may run on: working or not
+    busy_s: float        # those in which they worked, for anybody
+    group_s: float|None  # of the container; None if it has no quota
+    study_s: float       # of this study
+
+def _work()->_Work:
+    "Now."
+    there = psutil.cpu_times(percpu=True)
+    mine = _affinity() or range(len(there))
+    counted = [t for i, t in enumerate(there) if i in mine] or there
+    whole = [sum(t) - getattr(t, 'guest', 0) - getattr(t, 'guest_nice', 0) for t in counted]    # in user and nice too
+    idle = [t.idle + getattr(t, 'iowait', 0) for t in counted]
+    group = _group_s() if _cgroup_cores() else None
+    return _Work(time.monotonic(), sum(whole), sum(whole) - sum(idle), group, _study_s())
+
+def _others_pct(a, b,    # `_Work` before and after
+                n_cores, # that this process may run on
+                quota,   # of the container, in cores, or None
+               )->float|None: # percent
+    "What others used of the cores that this process may use; None if the time was too short or nothing was counted."
+    wall = b.clock_s - a.clock_s
+    if wall < 1 or b.counted_s - a.counted_s < n_cores*wall/2: return None
+    ours, usable = b.study_s - a.study_s, min(n_cores, quota or n_cores)
+    outside = b.busy_s - a.busy_s - ours - (n_cores - usable)*wall      # what is left of it when free cores are used up
+    inside = b.group_s - a.group_s - ours if None not in (a.group_s, b.group_s) else 0.
+    return 100*min(1., max(outside, inside, 0.)/(usable*wall))
+
+# %% ../nbs/02_hardware.ipynb #7a561f7a
+class Others:
+    """Whether the machine was left alone while the body of `with` ran: afterwards in `pct`, and so far in `so_far`.
+
+    It is the share of the cores that this process may use (its affinity, its container's quota) that processes other
+    than this study's used, in percent; None where that can't be known."""
+    pct = None
+    def __enter__(self):
+        self.before = self._now()
+        return self
+
+    def __exit__(self, *_): self.pct = self.so_far
+
+    def _now(self):
+        if os.name == 'nt': return None             # which doesn't say what ended children used
+        return _known(work=_work)['work']
+
+    @property
+    def so_far(self):
+        "Percent until now, or None."
+        now = self._now()
+        if None in (self.before, now): return None
+        return _others_pct(self.before, now, len(_affinity() or range(psutil.cpu_count())), _cgroup_cores())
 
 # %% ../nbs/02_hardware.ipynb #1e6ddfa2
 def _mean(values):
@@ -250,15 +351,15 @@ class Monitor:
     """Energy and load while the body of `with` runs; afterwards in `result`.
 
     `energy_j` are joules, with `energy_source`, or None, with `energy_reason`; `cpu_load_pct` is the mean load of this
-    process in percent of one core, `gpu_load_pct` that of the card."""
+    process in percent of one core, `gpu_load_pct` that of the card; `others_pct` is what `Others` says."""
     def __init__(self,
                  device,       # cpu, cuda or mps
                  period_s=0.5, # time between samples
                  counter=None, # an energy counter; None: the machine's own
                 ):
-        self.device, self.period_s = device_type(device), allowed('period_s', period_s, Span(1e-3, 60))
+        self.device, self.period_s = device_type(device), checked('period_s', period_s, float, Span(1e-3, 60))
         self.counter, self.reason = (counter, None) if counter else energy_counter(device)
-        self.result, self.samples, self.done = {}, [], threading.Event()
+        self.result, self.samples, self.done, self.others = {}, [], threading.Event(), Others()
 
     def _read(self):
         joules = self.counter.read() if self.counter else None
@@ -267,7 +368,7 @@ class Monitor:
 
     def _sample(self):
         try: self._read()
-        except (OSError, pynvml.NVMLError) as e:
+        except (OSError, ValueError, RuntimeError, pynvml.NVMLError) as e:
             self.counter, self.reason = None, f'the energy counter failed ({e})'
             self._read()
 
@@ -276,6 +377,7 @@ class Monitor:
 
     def __enter__(self):
         self.process = psutil.Process()
+        self.others.__enter__()
         self._sample()          # the first reading of the load has no past and is left out
         self.thread = threading.Thread(target=self._watch, daemon=True)
         self.thread.start()
@@ -286,20 +388,27 @@ class Monitor:
         self.thread.join()
         self._sample()
         joules, cpu, gpu = zip(*self.samples)
+        if self.counter and joules[-1] < joules[0]: self.counter, self.reason = None, 'the energy counter went backward'
         total, source = (joules[-1] - joules[0], self.counter.source) if self.counter else (None, None)
-        self.result = dict(energy_j=total, energy_source=source, energy_reason=self.reason,
-                           cpu_load_pct=_mean(cpu[1:]), gpu_load_pct=_mean(gpu[1:]))
+        self.result = dict(energy_j=total, energy_source=source, energy_reason=self.reason, cpu_load_pct=_mean(cpu[1:]),
+                           gpu_load_pct=_mean(gpu[1:]), others_pct=self.others.so_far)
 
 # %% ../nbs/02_hardware.ipynb #d4065614
+def _computes(dtype):
+    "`dtype` if networks compute in it, else an `InputError`."
+    if isinstance(dtype, torch.dtype) and dtype.is_floating_point: return dtype
+    raise InputError(f'dtype {dtype!r} is none that networks compute in: give torch.float32, float16 or bfloat16.')
+
 def matmul_rate(device,         # cpu, cuda or mps
                 dtype,          # a `torch.dtype`
                 size=None,      # rows and columns; None: large enough for the device
                 repeats=15,     # samples
                )->Measurement:  # FLOP/s, 2 FLOPs per multiply-add
     "Rate of a square matrix product."
-    device = resolve_device(device)
-    n = size or (1536 if device == 'cpu' else 8192)
-    a, b = torch.rand(2, n, n, device=device).to(dtype)
+    device, _ = resolve_device(device), _computes(dtype)
+    if size is None: size = 1536 if device == 'cpu' else 8192
+    n = checked('size', size, int, Span(1, 1e6))
+    a, b = torch.rand(2, n, n, device=device, dtype=torch.float32).to(dtype)
     product = partial(torch.matmul, a, b)
     return measure(product, device, repeats, warmup=5, includes=f'one {n} x {n} product').per_second(2*n**3, 'FLOP')
 
@@ -312,10 +421,13 @@ def conv_rate(device,         # cpu, cuda or mps
               repeats=15,     # samples
              )->Measurement:  # FLOP/s, 2 FLOPs per multiply-add
     "Rate of a 3 x 3 convolution, channels last."
-    device = resolve_device(device)
-    n = batch_size or (16 if device == 'cpu' else 512)
-    x = torch.rand(n, channels, image_size, image_size, device=device).to(dtype, memory_format=torch.channels_last)
-    w = torch.rand(channels, channels, 3, 3, device=device).to(dtype, memory_format=torch.channels_last)
+    device, _ = resolve_device(device), _computes(dtype)
+    n = (16 if device == 'cpu' else 512) if batch_size is None else batch_size
+    sizes = dict(batch_size=n, channels=channels, image_size=image_size)
+    for name, value in sizes.items(): checked(name, value, int, Span(1, 1e6))
+    rand = partial(torch.rand, device=device, dtype=torch.float32)
+    x = rand(n, channels, image_size, image_size).to(dtype, memory_format=torch.channels_last)
+    w = rand(channels, channels, 3, 3).to(dtype, memory_format=torch.channels_last)
     includes = f'one convolution of {n} x {channels} maps of {image_size} x {image_size}'
     m = measure(partial(torch.conv2d, x, w, padding=1), device, repeats, warmup=5, includes=includes)
     return m.per_second(2*n*image_size**2*9*channels**2, 'FLOP')
@@ -331,6 +443,7 @@ def copy_rate(source,        # device that holds the data
     source, target = resolve_device(source), resolve_device(target)
     if pinned and (source, target) != ('cpu', 'cuda'):
         raise InputError(f'a pinned copy from {source} to {target} has no meaning: pin memory from cpu to cuda.')
+    checked('n_bytes', n_bytes, int, Span(1, 1e12))
     a = torch.zeros(n_bytes, dtype=torch.uint8, device=source)
     if pinned: a = a.pin_memory()
     b = torch.empty_like(a, device=target)
@@ -358,8 +471,11 @@ def copy_table(device,                          # auto, cpu, cuda or mps
 
     `returns_s` is when a copy from pinned memory lets Python go on, which is not when it is done."""
     device, rows = resolve_device(device), []
+    for name, sizes in dict(batch_sizes=batch_sizes, image=image).items():
+        if not isinstance(sizes, (tuple, list)): raise InputError(f'{name} {sizes!r} are no sizes: give a tuple.')
+        for n in sizes: checked(f'one of {name}', n, int, Span(1, 1e9))
     for n in batch_sizes:
-        host = torch.rand(n, *image)
+        host = torch.rand(n, *image, dtype=torch.float32)
         ways = dict(pageable_s=partial(time_once, partial(host.to, device, copy=True), device))
         if device == 'cuda': ways |= _pinned_ways(host)
         seconds = in_turns(ways, repeats, warmup=2)
@@ -386,9 +502,12 @@ def peaks(device, # auto, cpu, cuda or mps
          )->dict: # name -> dict(median, iqr, n, unit, includes)
     "Peak rates of this machine as `measure_peaks` finds them, measured once and cached."
     device = resolve_device(device)
-    path = xdg_cache_home()/'dl_ops_bench'/f"rates-{fingerprint()['id']}-{device}-torch{torch.__version__}.json"
-    try: return json.loads(path.read_text())
-    except (OSError, ValueError): found = {}    # not there yet, or damaged: measure
+    path = cache_dir()/f"rates-{fingerprint()['id']}-{device}-torch{torch.__version__}.json"
+    try:
+        found = json.loads(path.read_text())
+        if found and all(rate['median'] > 0 for rate in found.values()): return found
+    except (OSError, ValueError, TypeError, KeyError, AttributeError): pass     # not there yet, or damaged: measure
+    found = {}
     for name, m in measure_peaks(device).items():
         found[name] = dict(median=m.median, iqr=m.iqr, n=m.n, unit=m.unit, includes=m.includes)
     try:

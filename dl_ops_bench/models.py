@@ -7,12 +7,13 @@ __all__ = ['feature_size', 'build', 'model_flops', 'check_batches']
 
 # %% ../nbs/12_models.ipynb #83f53ec2
 import inspect, math
+from contextlib import contextmanager
 from functools import lru_cache
 
 import torch
 from torch import nn
 
-from .errors import InputError, allowed
+from .errors import InputError, Span, allowed, checked
 from .flops import count_flops, count_parameters, uncounted_ops
 from .trial import MODELS, NetworkScale, options
 
@@ -21,11 +22,15 @@ def feature_size(image_size,       # height and width in pixels
                  stem='imagenet',  # imagenet or small
                 )->int:            # height and width before the last pooling
     "Height and width of the last feature map: the size halved, rounded up, five times (imagenet) or three (small)."
-    return math.ceil(image_size / {'imagenet': 32, 'small': 8}[stem])
+    shrinks = dict(imagenet=32, small=8)
+    return math.ceil(checked('image_size', image_size, int, Span(1, 1e6)) / shrinks[allowed('stem', stem, shrinks)])
 
 # %% ../nbs/12_models.ipynb #bfb48647
-def _fit_stem(resnet, channels, stem):
+def _fit_stem(name, resnet, channels, stem):
     "Replace the first convolution of a torchvision ResNet where other channels or another stem are asked for."
+    if not isinstance(getattr(resnet, 'conv1', None), nn.Conv2d) or not hasattr(resnet, 'maxpool'):
+        raise InputError(f"model {name!r} has not the stem of torchvision's ResNets, conv1 and maxpool, so it can't be "
+                         f"fitted to stem {stem} and channels {channels}: register it without 'stem' in takes.")
     if channels != 3 or stem != 'imagenet':
         size, stride = (7, 2) if stem == 'imagenet' else (3, 1)
         resnet.conv1 = nn.Conv2d(channels, resnet.conv1.out_channels, size, stride, padding=size//2, bias=False)
@@ -34,32 +39,47 @@ def _fit_stem(resnet, channels, stem):
     return resnet
 
 # %% ../nbs/12_models.ipynb #ad2a6621
-def _call(name, n_classes, channels):
-    "The network that the user's builder of model `name` makes."
-    make = MODELS[name].built()
-    try: inspect.signature(make).bind(n_classes, channels)
+def _call(name, call):
+    "The network that the builder of model `name` makes of the arguments `call`: (positional, by name)."
+    make, (args, kwargs) = MODELS[name].built(), call
+    try: inspect.signature(make).bind(*args, **kwargs)
     except TypeError as e:
-        raise InputError(f"model {name!r} can't be built for channels {channels} ({e}): "
-                         f"its builder takes n_classes and channels, in this order.") from e
-    model = make(n_classes, channels)
+        takes = ', '.join([*map(str, args), *[f'{k}={v}' for k, v in kwargs.items()]])
+        raise InputError(f"model {name!r} can't be built from ({takes}): {e}. A builder takes n_classes and channels, "
+                         "in this order; torchvision's, with 'stem' in takes, weights and num_classes.") from e
+    model = make(*args, **kwargs)
     if isinstance(model, nn.Module): return model
     raise InputError(f"model {name!r} is a {type(model).__name__}: its builder has to give a torch.nn.Module.")
+
+@contextmanager
+def _in_float32():
+    "Inside, new tensors are float32, whatever a script has set: a network must not depend on it."
+    dtype = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try: yield
+    finally: torch.set_default_dtype(dtype)
 
 # %% ../nbs/12_models.ipynb #28e1f589
 def build(name,             # one of `MODELS`
           n_classes=10,     # size of the output
           channels=3,       # 1 or 3 input channels
-          stem='imagenet',  # of those that take one: imagenet (as torchvision) or small (3 x 3, stride 1, no max-pool)
+          stem=None,        # imagenet (as torchvision) or small (3 x 3, stride 1, no max-pool); None: imagenet, if any
           seed=None,        # of the initial weights; None: the global generator as it stands
          )->nn.Module:      # (batch, channels, size, size) -> (batch, n_classes) logits
-    "The network `name` from scratch; torchvision's ResNets are fitted to small images, of any size from 8 to 224."
+    """The network `name` from scratch, in float32; an `InputError` for what it can't be fitted to.
+
+    torchvision's ResNets take images of any size from 8 to 224."""
     entry = MODELS[allowed('model', name, MODELS)]
+    checked('n_classes', n_classes, int, Span(1, 1e6))
     allowed('channels', channels, options(NetworkScale)['channels'].metadata['among'])
-    with torch.random.fork_rng(devices=[], enabled=seed is not None):
-        if seed is not None: torch.manual_seed(seed)
-        if 'stem' not in entry.takes: return _call(name, n_classes, channels)
-        allowed('stem', stem, options(NetworkScale)['stem'].metadata['among'])
-        return _fit_stem(entry.built()(weights=None, num_classes=n_classes), channels, stem)
+    if stem is not None: allowed('stem', stem, options(NetworkScale)['stem'].metadata['among'])
+    with torch.random.fork_rng(devices=[], enabled=seed is not None), _in_float32():
+        if seed is not None: torch.manual_seed(checked('seed', seed, int, Span(0, 2**63 - 1)))
+        if 'stem' in entry.takes:
+            return _fit_stem(name, _call(name, ((), dict(weights=None, num_classes=n_classes))), channels,
+                             stem or 'imagenet')
+        if stem: raise InputError(f'model {name!r} has no stem to choose: leave stem {stem} out.')
+        return _call(name, ((n_classes, channels), {}))
 
 # %% ../nbs/12_models.ipynb #863e113b
 @lru_cache(maxsize=32)
@@ -70,17 +90,26 @@ def _without_memory(name, definition, n_classes, channels, stem):
 def _network(trial, n_classes):
     return _without_memory(trial.model, trial.entry('model').digest, n_classes, trial.channels, trial.stem)
 
-@lru_cache(maxsize=32)
-def _costs(network, shape):
-    return dict(forward=count_flops(network, shape), training_step=count_flops(network, shape, backward=True),
-                parameters=count_parameters(network), uncounted=uncounted_ops(network, shape))
+def _with_values(use, trial, n_classes, shape):
+    "What `use` makes of the network itself and black images, for one that looks at values."
+    with torch.random.fork_rng(devices=[]):
+        network = build(trial.model, n_classes, trial.channels, trial.stem, seed=0)
+        return use(network, torch.zeros(shape, dtype=torch.float32))
+
+def _costs(network, images):
+    return dict(forward=count_flops(network, images), training_step=count_flops(network, images, backward=True),
+                parameters=count_parameters(network), uncounted=uncounted_ops(network, images))
+
+_costs_of_shape = lru_cache(maxsize=32)(_costs)
 
 # %% ../nbs/12_models.ipynb #cc4875e4
 def model_flops(trial,        # a `Trial`
                 n_classes=10, # of its data set
                )->dict:       # forward, training_step: FLOPs for one image; parameters; uncounted: operator -> calls
     "What one image costs in `trial`'s network, at 2 FLOPs per multiply-add; an `InputError` if nothing was counted."
-    return dict(_costs(_network(trial, n_classes), (1, trial.channels, trial.image_size, trial.image_size)))
+    shape = (1, trial.channels, trial.image_size, trial.image_size)
+    try: return dict(_costs_of_shape(_network(trial, n_classes), shape))
+    except InputError: return _with_values(_costs, trial, n_classes, shape)        # and if that isn't why, it says so
 
 # %% ../nbs/12_models.ipynb #3c7d8e51
 def check_batches(trial,        # a `Trial`
@@ -88,13 +117,25 @@ def check_batches(trial,        # a `Trial`
                   n_classes=10, # of its data set
                  ):
     "Refuse, as an `InputError`, a network that can't be trained on the first or the last batch of an epoch."
+    checked('n, the training rows,', n, int, Span(1, 1e9))
     for size in {min(n, trial.batch_size), n % trial.batch_size or trial.batch_size}:
         shape = (size, trial.channels, trial.image_size, trial.image_size)
-        try: logits = _network(trial, n_classes).train()(torch.empty(shape, device='meta'))
-        except (RuntimeError, ValueError) as e: raise InputError(_why(trial, n, shape, str(e))) from e
-        if logits.shape != (size, n_classes):
-            raise InputError(f"model {trial.model!r} gives shape {tuple(logits.shape)} for images of shape {shape}: "
+        try: logits = _logits(trial, n_classes, shape)
+        except InputError: raise
+        except Exception as e:      # of any kind: the network may be a user's
+            raise InputError(_why(trial, n, shape, str(e) or type(e).__name__)) from e
+        given = f'shape {tuple(logits.shape)}' if torch.is_tensor(logits) else f'a {type(logits).__name__}'
+        if given != f'shape {(size, n_classes)}':
+            raise InputError(f"model {trial.model!r} gives {given} for images of shape {shape}: "
                              f"let it give logits of shape {(size, n_classes)}.")
+
+def _logits(trial, n_classes, shape):
+    "What the network gives for images of `shape`: without arithmetic, unless it looks at values."
+    def logits(network, images): return network.train()(images)
+    try: return logits(_network(trial, n_classes), torch.empty(shape, device='meta', dtype=torch.float32))
+    except Exception as e:
+        if 'meta' not in str(e).lower(): raise          # else: a tensor on the meta device had to have a value
+    return _with_values(logits, trial, n_classes, shape)
 
 def _why(trial, n, shape, reason):
     "Why a batch of `shape` can't be trained on, and what to do."

@@ -9,13 +9,14 @@ __all__ = ['FILES', 'Entry', 'definition', 'Registry', 'load_file']
 import hashlib, inspect, re, sys, sysconfig
 from collections import UserDict
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
+from importlib.metadata import distributions
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
-from .errors import InputError
+from .errors import InputError, path_of
 
 # %% ../nbs/05_registry.ipynb #a7f1da8a
 @dataclass(frozen=True)
@@ -41,11 +42,25 @@ class Entry:
 _INSTALLED = [Path(sysconfig.get_path(p)).resolve() for p in ('stdlib', 'purelib', 'platlib')]
 if '__file__' in globals(): _INSTALLED.append(Path(__file__).resolve().parent)     # this package, from a checkout too
 
+@cache
+def _packages_in(folder):
+    "The top of each file that pip has put into a folder: into the user's own, by --target, a cluster's modules."
+    found = set()
+    for d in distributions(path=[folder]): found |= {f.parts[0] for f in d.files or ()}
+    return found
+
+def _is_installed(path):
+    if any(map(path.is_relative_to, _INSTALLED)): return True
+    for folder in map(Path, sys.path):
+        if path.is_relative_to(folder.resolve()):
+            if path.relative_to(folder.resolve()).parts[0] in _packages_in(str(folder)): return True
+    return False
+
 def _is_own(obj):
     "Whether a function or class is the user's own: neither installed nor part of Python."
     try: path = Path(inspect.getfile(obj)).resolve()
     except (TypeError, OSError): return getattr(obj, '__module__', None) == '__main__'     # a notebook's class
-    return not any(map(path.is_relative_to, _INSTALLED))
+    return not _is_installed(path)
 
 def _names(code):
     "All names that some code uses, that of inner functions too."
@@ -135,7 +150,7 @@ def load_file(path,        # of a Python file that adds entries
               digest=None, # its SHA-256 in the process that a study was started from
              )->ModuleType:
     "Run a user's file as a module, once a process and content."
-    path = Path(path).expanduser().resolve()
+    path = path_of(path).resolve()
     try: content = path.read_bytes()
     except OSError as e:
         raise InputError(f"file {str(path)!r} can't be read ({e.strerror}): name a Python file.") from e

@@ -17,7 +17,7 @@ import numpy as np, psutil
 from fastcore.basics import patch
 
 # %% ../nbs/21_store.ipynb #0a660961
-from .errors import InputError
+from .errors import InputError, path_of
 from .record import Record, derived, facts, plain, read_record, record_of, stale
 from .trial import TRIALS, Options
 
@@ -26,7 +26,7 @@ def write_atomic(path, # final name
                  data, # its bytes
                 ):
     "Write `data` to `path` so that there is always the old file or the whole new one; an `InputError` if it can't be."
-    path = Path(path)
+    path = path_of(path)
     temporary = path.with_name(f'.{uuid.uuid4().hex}.tmp')
     try:
         with open(temporary, 'xb') as f:        # open, unlike tempfile, gives the rights that the user's umask allows
@@ -41,15 +41,16 @@ def write_atomic(path, # final name
                          f"give the same command again; what is recorded already is kept.") from e
 
 # %% ../nbs/21_store.ipynb #0323d95f
-def writable(path, # a directory, made if it isn't there
+def writable(path,           # a directory, made if it isn't there
+             option='--out', # of the command that names it
             )->Path:
     "`path` as a directory one can write into, or an `InputError` that says why not."
-    path = Path(path).expanduser()
+    path = path_of(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path): pass
     except OSError as e:
-        why = f"can't be written ({e.strerror}): name another one with --out."
+        why = f"can't be written ({e.strerror}): name another one with {option}."
         raise InputError(f"directory {str(path)!r} {why}") from e
     return path
 
@@ -68,7 +69,7 @@ class Store:
     "Records of trials in one directory."
     def __init__(self,
                  path,  # the directory; it need not exist for reading
-                ): self.path = Path(path).expanduser()
+                ): self.path = path_of(path)
 
     def ids(self):
         "Ids of the trials that have a record, sorted."
@@ -107,15 +108,39 @@ def _npz(arrays):
     return buffer.getvalue()
 
 # %% ../nbs/21_store.ipynb #c89939ba
+def _place():
+    "Where a process number means something: one boot of one kernel, seen from one namespace; elsewhere one machine."
+    try: return Path('/proc/sys/kernel/random/boot_id').read_text().strip() + os.readlink('/proc/self/ns/pid')
+    except OSError: return f'{platform.node()} {uuid.getnode()}'
+
+def _born(pid):
+    "When a process began: on Linux in ticks since the boot, for stepping the clock moves every other date."
+    process = psutil.Process(pid)
+    if process.status() == psutil.STATUS_ZOMBIE: raise psutil.ZombieProcess(pid)
+    try: return int(Path(f'/proc/{pid}/stat').read_bytes().rpartition(b')')[2].split()[19])
+    except OSError: return process.create_time()
+
 def _me():
     "Who takes a lease: a process has its number only until another one gets it, but its birthday for ever."
-    return dict(host=platform.node(), pid=os.getpid(), born=psutil.Process().create_time(), token=uuid.uuid4().hex)
+    pid = os.getpid()
+    return dict(host=platform.node(), place=_place(), pid=pid, born=_born(pid), token=uuid.uuid4().hex)
 
+# %% ../nbs/21_store.ipynb #2a081e25
+def _is_hidden(pid):
+    "Whether a process is there that this user may not look at."
+    if os.name != 'posix': return False
+    try: os.kill(pid, 0)
+    except PermissionError: return True
+    except OSError: return False
+    return True
+
+# %% ../nbs/21_store.ipynb #d542f9ab
 def _is_running(owner):
-    "Whether an owner's process runs; None where that can't be known: on another machine, or in a damaged file."
-    if owner.get('host') != platform.node(): return None
-    try: return abs(psutil.Process(owner['pid']).create_time() - owner['born']) < 1
-    except psutil.NoSuchProcess: return False
+    "Whether an owner's process runs; None where that can't be known: elsewhere, or in a damaged file."
+    if owner.get('place') != _place(): return None
+    try: return _born(owner['pid']) == owner['born']
+    except psutil.ZombieProcess: return False
+    except psutil.NoSuchProcess: return None if _is_hidden(owner['pid']) else False
     except (psutil.AccessDenied, ArithmeticError, LookupError, TypeError, ValueError): return None
 
 # %% ../nbs/21_store.ipynb #f262bd23
@@ -125,22 +150,22 @@ class Lease:
                  path,          # directory of the records
                  id,            # the trial's id
                  renew_s=5.,    # time between two renewals
-                 expires_s=60., # silence after which a lease on another machine has run out
+                 expires_s=60., # silence after which a lease whose process can't be looked up has run out
                 ):
-        self.path, self.id, self.renew_s, self.expires_s = Path(path), id, renew_s, expires_s
+        self.path, self.id, self.renew_s, self.expires_s = path_of(path), id, renew_s, expires_s
         self.file, self.owner, self.done = None, None, threading.Event()
 
     def expired(self,
                 file, # of a lease
                )->bool:
-        "Whether it has run out: its process is dead, or it has not been renewed for too long."
+        "Whether it seems to have run out: its process is dead or, where that can't be known, it is old by our clock."
         try: running, renewed = _is_running(_owner(file)), file.stat().st_mtime
         except FileNotFoundError: return True
         if running is not None: return not running
-        return _clock(self.path) - renewed > self.expires_s
+        return abs(time.time() - renewed) > self.expires_s
 
     def holder(self)->dict | None:
-        "Who has the trial now: host, pid and born of the process; None if nobody has."
+        "Who has the trial now: host, pid and more; None if nobody has. Nothing is written to find out."
         files = self._files()
         return _owner(files[-1]) if files and not self.expired(files[-1]) else None
 
@@ -155,23 +180,35 @@ def _generation(file):
     return int(number) if number.isdecimal() else 0
 
 def _owner(file):
-    "What a lease says of its owner; {} while it is just being written, or if it is damaged."
+    "What a lease says of its owner; {} while it is just being written, or if it is damaged or another user's secret."
     try: owner = json.loads(file.read_text(encoding='utf-8'))
-    except (ValueError, RecursionError): return {}
+    except FileNotFoundError: raise
+    except (OSError, ValueError, RecursionError): return {}
     return owner if isinstance(owner, dict) else {}
 
-def _clock(path):
-    "Now, by the clock of the file server if one can write there: renewals are dated by it too."
-    try:
-        with tempfile.NamedTemporaryFile(dir=path, prefix='.', suffix='.tmp') as f: return os.stat(f.name).st_mtime
-    except OSError: return time.time()
+# %% ../nbs/21_store.ipynb #0a251ccc
+@patch
+def _is_silent(self:Lease, file):
+    "Whether a lease isn't renewed in all the time in which it ought to be."
+    last, until = file.stat().st_mtime_ns, time.monotonic() + self.expires_s
+    while time.monotonic() < until:
+        time.sleep(min(self.renew_s, self.expires_s/4))
+        _owner(file)                                       # opening a file makes a network folder ask its server
+        if file.stat().st_mtime_ns != last: return False
+    return True
+
+@patch
+def _may_outbid(self:Lease, file):
+    if not self.expired(file): return False
+    try: return _is_running(_owner(file)) is False or self._is_silent(file)
+    except FileNotFoundError: return False                 # given back meanwhile: its record will be there
 
 # %% ../nbs/21_store.ipynb #964907a6
 @patch
 def take(self:Lease)->bool:
-    "Take the trial, unless another live worker has it; whether that worked."
+    "Take the trial, unless another live worker has it; whether that worked. It can take `expires_s` to find out."
     files = self._files()
-    if files and not self.expired(files[-1]): return False
+    if files and not self._may_outbid(files[-1]): return False
     file = self.path/f"{self.id}.claim-{_generation(files[-1]) + 1 if files else 1}"
     try: handle = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     except FileExistsError: return False                   # another worker was quicker
@@ -183,8 +220,9 @@ def take(self:Lease)->bool:
 @patch
 def _renew(self:Lease):
     while not self.done.wait(self.renew_s):
-        if not self.held(): return                         # the trial is over, or somebody else's
-        with suppress(OSError): os.utime(self.file)        # a network folder that hangs for a moment
+        with suppress(OSError):                            # a network folder that hangs for a moment
+            if not self.held(): return                     # the trial is over, or somebody else's
+            os.utime(self.file)
 
 # %% ../nbs/21_store.ipynb #e771aae3
 @patch
@@ -202,13 +240,20 @@ def release(self:Lease):
         for f in self._files(): f.unlink(missing_ok=True)
     self.file = None
 
+@patch
+def clear_dead(self:Lease):
+    "Clear away what a worker left that is known to be dead, for a trial that needs no worker any more."
+    files = self._files()
+    if files and _is_running(_owner(files[-1])) is False:
+        for f in files: f.unlink(missing_ok=True)
+
 # %% ../nbs/21_store.ipynb #deb99ee6
 class Checkpoint:
     "The state of one unfinished trial, as bytes in a file."
     def __init__(self,
                  path, # directory of the records
                  id,   # the trial's id
-                ): self.file = Path(path)/f'{id}.checkpoint'
+                ): self.file = path_of(path)/f'{id}.checkpoint'
 
     def save(self,
              data, # bytes
@@ -243,7 +288,7 @@ def read_records(*directories, # each one written by a study
     "All records of some directories, and the files among them that can't be read."
     found = Records()
     for d in directories:
-        if not Path(d).expanduser().is_dir():
+        if not path_of(d).is_dir():
             raise InputError(f"directory {str(d)!r} is not there: name one that a study has written.")
         part = Store(d).records()
         found += part

@@ -12,7 +12,7 @@ from io import StringIO
 from xml.etree import ElementTree
 
 import matplotlib
-from cycler import cycler
+from matplotlib import cycler
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 
 # %% ../nbs/07_svg.ipynb #74ade940
@@ -94,7 +94,7 @@ def _pruned(e):
         kept += list(child) if child.tag == 'g' and not child.attrib else [child]
     e[:] = kept
     if e.tag not in ('text', 'tspan'): e.text = None
-    if e.tag != 'tspan': e.tail = None
+    if e.tag != 'tspan': e.tail = ' ' if e.tag == 'text' else None      # labels are words, not one word
     return e
 
 # %% ../nbs/07_svg.ipynb #455852ce

@@ -7,7 +7,7 @@ __all__ = ['DEVICE_TYPES', 'device_type', 'synchronize', 'Stopwatch', 'Measureme
            'measure_small', 'PhaseTimer']
 
 # %% ../nbs/01_timer.ipynb #a406de9a
-import statistics, time
+import reprlib, statistics, time
 from collections import defaultdict
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 
 # %% ../nbs/01_timer.ipynb #8700d1d5
-from .errors import Span, allowed
+from .errors import InputError, Span, allowed, checked
 
 # %% ../nbs/01_timer.ipynb #2f687fc1
 DEVICE_TYPES = ('cpu', 'cuda', 'mps')
@@ -57,6 +57,11 @@ class Measurement:
     unit: str = 's'     # of the samples
     includes: str = ''  # what the clock includes, in words
 
+    def __post_init__(self):
+        if not isinstance(self.samples, (tuple, list)) or not self.samples:
+            raise InputError(f'samples {reprlib.repr(self.samples)} are not a measurement: give at least one number.')
+        for sample in self.samples: checked('a sample', sample, float, Span(0, 1e300))
+
     @property
     def n(self): "Number of repeats."; return len(self.samples)
 
@@ -78,14 +83,22 @@ class Measurement:
                    amount, # done in each sample
                    unit,   # of the amount: FLOP, bytes
                   ):       # a `Measurement` of rates
-        "The same samples, seconds, as rates."
+        "The same samples, seconds, as rates; an `InputError` if nothing was done, or in no time."
+        checked('amount', amount, float, Span(1e-300, 1e300))
+        for s in self.samples: checked('a sample', s, float, Span(1e-300, 1e300))
         return Measurement(tuple(amount/s for s in self.samples), f'{unit}/s', self.includes)
 
 # %% ../nbs/01_timer.ipynb #b6a96158
+def _callable(fn, what='fn'):
+    "`fn` if it can be called, else an `InputError`."
+    if callable(fn): return fn
+    raise InputError(f'{what} {reprlib.repr(fn)} is not a function: give one that is called without arguments.')
+
 def time_once(fn,           # called without arguments
               device='cpu', # where it works: cpu, cuda or mps
              )->float:      # seconds
     "Seconds of one call of `fn`, first call or not."
+    _callable(fn)
     with Stopwatch(device) as clock: fn()
     return clock.elapsed_s
 
@@ -99,7 +112,8 @@ def measure(fn,           # called without arguments
     """Time `fn` in seconds, each call on its own, after `warmup` calls.
 
     A device that isn't known and less than one repeat are an `InputError`, before anything is called."""
-    device_type(device), allowed('repeats', repeats, Span(1, 1e9))
+    _callable(fn), device_type(device)
+    checked('repeats', repeats, int, Span(1, 1e9)), checked('warmup', warmup, int, Span(0, 1e9))
     for _ in range(warmup): fn()
     return Measurement(tuple(time_once(fn, device) for _ in range(repeats)), 's', includes)
 
@@ -109,7 +123,10 @@ def in_turns(arms,     # name -> function that measures once and returns a numbe
              warmup=0, # rounds before these, not counted
             )->dict:   # name -> list of what its function returned
     "Measure several things in turns, A B, B A, A B ..., so that a machine that warms up treats all alike."
-    allowed('rounds', rounds, Span(1, 1e9))
+    if not isinstance(arms, dict) or not arms:
+        raise InputError(f'arms {reprlib.repr(arms)} are not known: give a dict of name and function, one at least.')
+    for name, fn in arms.items(): _callable(fn, f'arm {name!r}')
+    checked('rounds', rounds, int, Span(1, 1e9)), checked('warmup', warmup, int, Span(0, 1e9))
     found: dict[object, list] = {name: [] for name in arms}
     for i in range(warmup + rounds):
         for name in list(arms)[::-1 if i % 2 else 1]:
@@ -124,6 +141,7 @@ def measure_small(fn,              # called without arguments, many times
                  )->Measurement:
     "Time a small piece with `torch.utils.benchmark`, on as many threads as PyTorch uses now."
     from torch.utils.benchmark import Timer     # slow to import, and seldom needed
+    _callable(fn), checked('min_run_s', min_run_s, float, Span(1e-6, 1e5))
     timer = Timer('fn()', globals=dict(fn=fn), num_threads=torch.get_num_threads())
     return Measurement(tuple(timer.blocked_autorange(min_run_time=min_run_s).times), 's', includes)
 

@@ -68,7 +68,7 @@ RECIPES = Registry(
 def option(default,     # its value, where neither the user nor an entry says another
            meaning,     # in a line
            among=None,  # allowed values: a `Span`, a tuple, or a registry, which is looked up when a trial is made
-           words='{}',  # what tables call a value that isn't in a registry
+           words='{}',  # what tables call a value that isn't in a registry: a format, or a function of the value
            by=(),       # the options whose entries may settle this one
            needs=None,  # the option whose entry must take this one; elsewhere it is off, or None
            off=False,   # whether the default is left out of the id
@@ -118,6 +118,10 @@ class Options:
     kind = ''        # of trial: resnet or svm
     definition = ''  # see `Question`
 
+    def __new__(cls, *values, **given):
+        for name in given: _known('option', name, options(cls))
+        return super().__new__(cls)
+
     def __post_init__(self):
         decided_last = sorted(fields(self), key=lambda f: f.default is None)       # after what decides them
         for f in decided_last:
@@ -156,6 +160,14 @@ def _options(cls, role):
     names = {n for c in cls.__mro__ if issubclass(c, role) for n in get_annotations(c)}
     return MappingProxyType({f.name: f for f in fields(cls) if f.name in names})
 
+def _known(what, name, there):
+    "`name` if an option is called so, else an `InputError` that names the one whose meaning begins so, or is nearest."
+    said = str(name).replace('_', ' ')
+    meant = [n for n, f in there.items() if f.metadata['meaning'].startswith(said)]
+    if name not in there and len(meant) == 1:
+        raise InputError(f"{what} {name!r} is called {meant[0]} here ({there[meant[0]].metadata['meaning']}).")
+    return allowed(what, name, there)
+
 # %% ../nbs/10_trial.ipynb #c7135f8b
 @dataclass(frozen=True)
 class Question(Options):
@@ -176,6 +188,11 @@ class NetworkQuestion(Question):
     epochs: int = option(4, 'passes over the training rows', Span(1, 1000), '{} epochs')
 
 # %% ../nbs/10_trial.ipynb #b1ccacec
+def _share(of): # what
+    "How tables call a share: in per cent."
+    def words(value): return f'{100*value:.3g} % of the {of}'
+    return words
+
 @dataclass(frozen=True)
 class Scale(Options):
     "Scale: which rows."
@@ -183,9 +200,9 @@ class Scale(Options):
                         ('pooled', 'official'), '{} split')
     split_seed: int = option(0, 'same seed, same three sets of rows', Span(0, 2**31-1), 'split {}')
     data_fraction: float = option(1., 'share of all images that is used at all, drawn before splitting', Span(1e-4, 1),
-                                  '{:.3g} of the data')
+                                  _share('data'))
     train_fraction: float = option(1., 'share of the training rows that is trained on', Span(1e-4, 1),
-                                   '{:.3g} of the training rows')
+                                   _share('training rows'))
 
 @dataclass(frozen=True)
 class NetworkScale(Scale):
@@ -312,7 +329,7 @@ def word(name,  # of an option
 def _said(m, value):
     "A value of an option that isn't in a registry."
     if isinstance(value, bool): return m['words'] if value else f"no {m['words']}"
-    said = m['words'].format(value)
+    said = m['words'](value) if callable(m['words']) else m['words'].format(value)
     return said.removesuffix('s') if said.startswith('1 ') else said
 
 # %% ../nbs/10_trial.ipynb #0cfab09d
@@ -348,7 +365,7 @@ def parse_settings(pairs,  # texts like 'epochs=1' or 'lr=0.1,0.01'
     for pair in pairs:
         name, eq, text = pair.partition('=')
         if not eq: raise InputError(f"setting {pair!r} has no '=': write it as key=value, for example epochs=1.")
-        f = known[allowed('setting', name, known)]
+        f = known[_known('setting', name, known)]
         if name in found:
             raise InputError(f"setting {name!r} is given twice: give it once, its values separated by commas.")
         found[name] = tuple(_parsed(name, t, f.type) for t in text.split(','))

@@ -11,12 +11,12 @@ MODELS = ('resnet18', 'dummy', 'linear', 'svm_rbf', 'svm_poly')
 
 
 def trials():
-    return presets.trials_of('quick', settings=dict(model=MODELS, deterministic=(True,), train_fraction=(0.2,)))
+    small = dict(model=MODELS, deterministic=(True,), train_fraction=(0.2,), epochs=(2,))
+    return presets.trials_of('quick', settings=small)
 
 
 def few():
-    short = [t for t in trials() if getattr(t, 'epochs', 2) == 2]
-    return [next(t for t in short if t.model == m) for m in ('resnet18', 'svm_rbf')]
+    return [next(t for t in trials() if t.model == m) for m in ('resnet18', 'svm_rbf')]
 
 
 def log_runs(path):
@@ -31,7 +31,7 @@ def log_runs(path):
 
 def run(out, which=trials, log=None, prepare=None):
     "Run the study, with a checkpoint after every epoch."
-    train.SAVE_EVERY_S = 0
+    train._SAVE_EVERY_S = 0
     torch.set_num_threads(1)              # two workers at once then stay out of each other's way
     if log: log_runs(log)
     if prepare: prepare()

@@ -1,9 +1,16 @@
 "The command as a user's shell runs it: what is refused and how, and what survives."
-import json, os, signal, subprocess, sys, time
+import ast, json, os, re, signal, subprocess, sys, time
+from pathlib import Path
 
 import pytest
+import typer
 
+import dl_ops_bench
+from check_quick import BAD, faults
 from conftest import realdata
+from dl_ops_bench.cli import app
+from dl_ops_bench.compare import made_up
+from dl_ops_bench.presets import quick_trials
 from dl_ops_bench.store import read_records
 
 # a study of seconds: one depth, one epoch, a tenth of the rows
@@ -52,6 +59,34 @@ def test_cuda_without_cuda(cli):
     refused(r, "device 'cuda' is not available here", 'cpu')
 
 
+def options(command):
+    "What a command and its subcommands take."
+    found = {name for p in command.params for name in (*p.opts, *p.secondary_opts)}
+    for sub in getattr(command, 'commands', {}).values(): found |= options(sub)
+    return found
+
+
+OPTION = re.compile(r'(?:^|[\s`(,])(--[a-z][a-z-]*)')      # as a sentence names it
+
+
+def messages(module):
+    "Every text of several words in a module that isn't a docstring."
+    nodes = list(ast.walk(ast.parse(module.read_text())))
+    docs = {node.value for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
+        text = isinstance(node, ast.Constant) and isinstance(node.value, str) and ' ' in node.value
+        if text and node not in docs: yield node
+
+
+def test_messages_name_only_options_that_the_command_has():
+    named = {}
+    for module in Path(dl_ops_bench.__file__).parent.glob('*.py'):
+        for text in messages(module):
+            for option in OPTION.findall(text.value): named.setdefault(option, f'{module.name}, line {text.lineno}')
+    known = options(typer.main.get_command(app)) | {'--help'}
+    assert len(named) > 10 and {option: at for option, at in named.items() if option not in known} == {}
+
+
 def test_unknown_option(cli): refused(cli('run', 'quick', '--quick'), 'No such option: --quick')
 
 
@@ -93,13 +128,27 @@ def test_help_is_light(cli):
         assert code == 0 and 'Usage: dl-ops-bench' in text
 
 
+def test_a_quick_study_in_which_a_network_learns_nothing_is_found():
+    "What CI asks of the quick study, and what it asked of the one whose ResNet-50 stood at chance."
+    def pct(t, bad, deep): return bad if getattr(t, 'lr', 0) == BAD else deep if t.model == 'resnet50' else 97
+
+    def study(*those): return [made_up(t, pct(t, *those)) for t in quick_trials('cpu')]
+    assert faults(study(20, 93)) == [] and faults(study(97, 93)) == []
+    assert faults(study(20, 89)) == ['the best resnet50 has 89.0 %, not more than 90']
+    chance = faults(study(20, 10))
+    assert any(f.startswith('resnet50, adam, learning rate 0.001: 10.0 %') for f in chance), chance
+
+
 def ids(folder): return sorted(p.stem for p in folder.glob('?' * 16 + '.json'))
 
 
 def test_run_again_runs_only_what_is_missing(cli, tmp_path):
     out = tmp_path/'dl-ops-results/quick'
     code, text = cli(*TINY)
-    assert code == 0 and 'report: ' in text and (out/'report.html').stat().st_size > 10_000, text
+    assert code == 0 and (out/'report.html').stat().st_size > 10_000, text
+    *told, last = text[text.index('writing the report ...'):].splitlines()[1:]
+    assert last.startswith('report: ') and 1 <= len(told) <= 3 and all(line.startswith('- ') for line in told), text
+    assert 'digits' in told[0] and 'None of' not in text and 'not measured' not in text, text    # what was measured
     before = {i: (out/f'{i}.json').stat().st_mtime_ns for i in ids(out)}
     lost = next(iter(before))
     (out/f'{lost}.json').unlink()
@@ -114,9 +163,9 @@ def test_run_again_runs_only_what_is_missing(cli, tmp_path):
     whole = damaged.read_text()
     damaged.write_text(whole[:len(whole)//2])
     says = str(damaged.relative_to(tmp_path)), 'move it away or delete it'
-    refused(cli(*TINY), *says)
-    code, text = cli('report', out.relative_to(tmp_path))      # of all the others, and this one is named
-    assert code == 0 and all(words in text for words in says), text
+    for command, ends_with in ((TINY, 1), (['report', out.relative_to(tmp_path)], 0)):     # go on, and name this one
+        code, text = cli(*command)
+        assert code == ends_with and all(words in text for words in says) and 'report: ' in text, text
     assert damaged.read_text() == whole[:len(whole)//2] and ids(out) == sorted(before)
 
 
@@ -130,6 +179,7 @@ def test_stopped_run_keeps_its_records(cli, tmp_path, sent, code):
     p.send_signal(sent)
     text, _ = p.communicate(timeout=120)
     assert p.returncode == code and 'give the same command again' in text and 'Traceback' not in text, text
+    assert 'leaked' not in text and 'Warning' not in text, text
     kept = ids(out)
     says = cli('status', out)[1]
     assert 'running, ' in says and ' 0 running' in says      # nobody is at it any more

@@ -13,11 +13,15 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from conftest import TOP
+from nbdev.config import get_config
+
+sys.path.insert(0, str(TOP/'tools'))
+from notebooks import installing
 
 notebooks = sorted(p for p in (TOP/'nbs').rglob('*.ipynb')
                    if p.name != 'index.ipynb' and '.ipynb_checkpoints' not in p.parts)
 FLAGGED = re.compile(r'^#\|\s*(eval:\s*false|slow|cuda|realdata)\b', re.M)
-INSTALL = re.compile(r'pip install (.*)dl_ops_bench$', re.M)
+INSTALL = re.compile(r'! \[ -e /content \] && .*pip install (-\S+) \S+$', re.M)
 PRESENT = ('numpy', 'torch', 'torchvision')          # what Colab has and a lesson must not touch
 source = lambda cell: ''.join(cell['source'])
 
@@ -108,7 +112,17 @@ def test_dev_packages_are_out_of_reach(colab, tmp_path):
 def test_first_code_installs_only_in_colab(path):
     cells = [source(c) for c in json.loads(path.read_text(encoding='utf-8'))['cells'] if c['cell_type'] == 'code']
     first = next(c for c in cells if 'default_exp' not in c)
-    assert first == '#| hide\n#| eval: false\n! [ -e /content ] && pip install -Uqq dl_ops_bench'
+    what = get_config(path=TOP).d['install']
+    assert first == f'#| hide\n#| eval: false\n! [ -e /content ] && GIT_TERMINAL_PROMPT=0 pip install -qq {what}'
+
+
+def test_colab_installs_what_can_be_had():
+    "The repository until there is a release, then the package: both stand in settings.ini alone."
+    c = get_config(path=TOP)
+    assert c.d['install'] in (f'git+{c.git_url}', c.repo)
+    cell = '"! [ -e /content ] && pip install -Uqq dl_ops_bench"\n"pip install other"'
+    new = '"! [ -e /content ] && GIT_TERMINAL_PROMPT=0 pip install -qq x"\n"pip install other"'
+    assert installing(cell, 'x') == new
 
 
 def stub(name, version, metadata, folder, wheel=True):

@@ -5,7 +5,8 @@ import pytest, torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
 from dl_ops_bench.data import DeviceBatches, load, loaders, split_for
-from dl_ops_bench.train import Training, evaluate
+from dl_ops_bench.step import evaluate
+from dl_ops_bench.train import Training
 from dl_ops_bench.trial import Trial
 
 pytestmark = pytest.mark.filterwarnings('ignore')      # autocast says that there is no CUDA

@@ -10,7 +10,7 @@ from conftest import TOP
 from jsonschema import Draft202012Validator
 
 from dl_ops_bench.errors import KINDS, InputError
-from dl_ops_bench.record import (Definition, Peak, Record, Scalar, facts, new_record, plain, read_predictions,
+from dl_ops_bench.record import (Definition, Peak, Record, facts, new_record, plain, read_predictions,
                                  read_record, record_of, schema, stale)
 from dl_ops_bench.registry import Entry
 from dl_ops_bench.store import Lease, Store, columns, countable, frame, left_out, read_records, write_atomic
@@ -20,6 +20,7 @@ from dl_ops_bench.trial import (DATASETS, DEVICES, ENGINES, MODELS, OPTIMIZERS, 
 FOLDERS = [*sorted(p for p in (TOP/'results').iterdir() if p.is_dir()), TOP/'dl_ops_bench'/'sample']
 SCHEMA = TOP/'dl_ops_bench'/'record.schema.json'
 check = Draft202012Validator(schema())
+SCALAR = bool | int | float | str          # what an option's value may be
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +64,7 @@ def example(kind, among=None):
     if get_origin(kind) is list: return [example(*get_args(kind), among)]
     if get_origin(kind) is dict: return dict(a=example(get_args(kind)[1], among))
     if isinstance(among, tuple): return among[0]
-    if kind is Scalar: return 0.01
+    if kind == SCALAR: return 0.01
     return {bool: True, int: 1, float: 1.5, str: 'word'}[kind]
 
 
@@ -118,7 +119,7 @@ def is_right(kind, value, among=None, known=True):
     if get_origin(kind) is list: return type(value) is list and all(is_right(*get_args(kind), v, among) for v in value)
     if get_origin(kind) is dict:
         return all(is_right(str, k) and is_right(get_args(kind)[1], v, among) for k, v in value.items())
-    if kind is Scalar: kind = type(value) if type(value) in KINDS else None
+    if kind == SCALAR: kind = type(value) if type(value) in KINDS else None
     if kind is str and value.encode(errors='ignore').decode() != value: return False        # half a character
     return type(value) is kind and (among is None or value in among) and (kind is not float or math.isfinite(value))
 

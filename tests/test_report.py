@@ -1,20 +1,26 @@
 "Whatever lies in a folder of records, the parts of a report are made or say what is missing; nothing in them is alive."
 import copy, json, re, shutil, subprocess, sys, time
+from itertools import combinations
 
 import pytest
 from hypothesis import HealthCheck, given, settings as hypothesis_settings, strategies as st
+from matplotlib import rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 
-from dl_ops_bench import figures, report
+from dl_ops_bench import costs, figures, report
 from dl_ops_bench.compare import made_up, settings
+from dl_ops_bench.costs import FIGURES
 from dl_ops_bench.errors import InputError
-from dl_ops_bench.figures import FIGURES, Plot, look
+from dl_ops_bench.plot import Plot, look
 from dl_ops_bench.record import record_of
 from dl_ops_bench.registry import Entry
 from dl_ops_bench.report import SECTIONS, Page, render, sections, write_tables
 from dl_ops_bench.store import Records, read_records
+from dl_ops_bench.svg import STYLE
 from dl_ops_bench.tables import TABLES, Table, sample_dir
 from dl_ops_bench.trial import MODELS, SVMTrial, Trial
-from studies import own, own_trials, registries
+from studies import STATES, own, own_trials, registries
 
 FILES = sorted(p for p in sample_dir().glob('*.json') if p.name != 'study.json')
 RECORDS = [json.loads(p.read_text()) for p in FILES]
@@ -97,6 +103,19 @@ def test_shares_of_the_rows_alone():
     assert failures(page_of(at_the_door([dict(r, trial=dict(r['trial'], train_fraction=0.5)) for r in RECORDS]))) == []
 
 
+UNKNOWN = dict(n_train=lambda r: dict(metrics=dict(r['metrics'], n_train=None)),
+               machine=lambda r: dict(machine=dict(r['machine'], id=None)),
+               classes=lambda r: dict(classes=[], confusion=None))
+
+
+@pytest.mark.parametrize('fact', UNKNOWN)
+def test_a_fact_that_nobody_knows(fact):
+    read = at_the_door([r | UNKNOWN[fact](r) for r in RECORDS])
+    html = page_of(read)
+    assert len(read) == len(RECORDS) and failures(html) == []
+    assert not re.search(r'\bNone\b(?! of)', re.sub('<[^>]*>', '', html))         # "None of them was checked" may be
+
+
 def test_nothing_at_all(tmp_path):
     html = render([tmp_path], tmp_path/'report.html').read_text()
     assert failures(html) == [] and 'Not measured' in html and '<figure' not in html
@@ -140,7 +159,7 @@ def my_section(page): return report.part('box', ['A section of mine.'])
 
 def test_what_a_user_adds_is_on_the_page(monkeypatch, tmp_path):
     mine = Plot('A figure of mine', lambda study: {'One panel': 1}, lambda ax, shown: ax.plot([0, 1], [0, 1]),
-                lambda rows: 'It shows a line.', 'nothing', one_scale=False)
+                lambda title, shown: 'it shows a line', 'nothing', one_scale=False)
     FIGURES.append(mine)
     TABLES.append(my_table)
     SECTIONS.append(('mine', 'My heading', my_section))
@@ -165,10 +184,45 @@ def test_everything_of_ones_own(tmp_path):
         assert failures(html) == [] and all(w in html for w in ('Small CNN', 'AdamW', 'My shapes'))
     shown = {title for title, (panels, _) in drawn.items() if panels}
     for plot in ('accuracy', 'heatmap', 'pareto', 'convergence', 'confusion', 'curves', 'phases', 'energy'):
-        title = getattr(figures, f'{plot}_figure').title
+        module = costs if plot in ('phases', 'energy') else figures
+        title = getattr(module, f'{plot}_figure').title
         assert title in shown, title
     for title, (panels, sentence) in drawn.items():
         assert '_' not in ' '.join([title, sentence, *(name for name, _ in panels)])
+
+
+def drawn_texts(fig):
+    "Box of each text that a figure shows level or upright, in a font as wide as any, pixels."
+    FigureCanvasAgg(fig).draw()
+    hidden = set()
+    for ax in fig.axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            for tick in axis.get_major_ticks():
+                if not low - 1e-9 <= tick.get_loc() <= high + 1e-9: hidden |= {tick.label1, tick.label2}
+    shown = {t for t in fig.findobj(Text) if t.get_text().strip() and t.get_visible() and t.get_rotation() in (0, 90)}
+    return [(t.get_text(), t.get_window_extent(fig.canvas.get_renderer())) for t in shown - hidden]
+
+
+@pytest.mark.filterwarnings('error::UserWarning')
+@pytest.mark.parametrize('state', STATES)
+def test_no_text_of_a_figure_lies_on_another_or_is_cut_off(state, tmp_path):
+    with registries():
+        found = settings(read_records(*STATES[state](tmp_path/'study')))
+        drawn = [(plot.title, *plot.panels(found)) for plot in FIGURES]
+    faults = []
+    for title, panels, sentence in drawn:
+        if re.search(r'(?<![\d.,])1 (epochs|seeds|runs|images|settings|points|ideas|differences)\b', sentence):
+            faults.append((title, sentence))
+        for name, fig in panels:
+            with rc_context(STYLE): texts = drawn_texts(fig)
+            width, height = fig.get_size_inches()*fig.dpi
+            for text, b in texts:
+                if min(b.x0, b.y0, width - b.x1, height - b.y1) < -1: faults.append((title, name, text))
+            for (text, a), (other, b) in combinations(texts, 2):
+                across, up = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
+                if min(across, up) > 1: faults.append((title, name, text, other))
+    assert faults == []
 
 
 def test_thirty_models_can_be_told_apart():

@@ -1,6 +1,6 @@
 """The site without Quarto: nbdev's half of the work is done in a clean copy, and each page that Quarto would be given
 is read. Links lead somewhere, pictures are there, nothing failed, every page is in the sidebar and every public name on
-its page."""
+its page. What Quarto makes of them is written here in its form, for the stylesheet and for tools/site_check.py."""
 import ast, importlib, json, os, re, shutil, subprocess, sys
 from html import unescape
 from pathlib import Path
@@ -11,14 +11,14 @@ from PIL import Image
 
 from conftest import TOP
 from dl_ops_bench._docs import parameters, result_folders
-from dl_ops_bench.claims import findings
+from dl_ops_bench.answers import findings
 from dl_ops_bench.compare import settings
 from dl_ops_bench.report import SECTIONS
 from dl_ops_bench.store import read_records
 from test_package import modules, public
 
 sys.path.insert(0, str(TOP/'tools'))
-from site_check import hrefs, made, panels, problems
+from site_check import browser, faults, hrefs, made, panels, problems, too_wide
 
 cfg = get_config(path=TOP)
 SITE, REPO = cfg.doc_host + cfg.doc_baseurl, f'{cfg.user}/{cfg.repo}'
@@ -40,7 +40,6 @@ class Page:
         shown = [text(d.get(kind)) for d in data for kind in ('text/markdown', 'text/html')]
         prose = [text(c['source']) for c in self.cells if c['cell_type'] == 'markdown'] if self.cells else [raw]
         self.prose = '\n\n'.join(prose)
-        self.prose = self.prose.replace('{{< include ../README.md >}}', (TOP/'README.md').read_text(encoding='utf-8'))
         self.docs, self.text = '\n\n'.join(shown), '\n\n'.join([self.prose, *shown])
         self.code = '\n'.join(text(c['source']) for c in self.cells if c['cell_type'] == 'code')
 
@@ -159,11 +158,17 @@ def test_a_dead_link_would_be_found(pages, proc):
 
 
 def test_pictures_are_there_and_can_be_told(pages):
+    untold = []
     for p in pages:
         shown = re.sub(r'```.*?```|`[^`\n]*`', '', p.text, flags=re.S)
         assert not re.findall(r'<img\b(?![^>]*\balt=)[^>]*>|!\[\]\(', shown), f'{p.name}: a picture without alt'
-        pngs = [text(o['data']['image/png']) for o in p.outputs if 'image/png' in o.get('data', {})]
-        assert not [png for png in pngs if len(png) < 500], f'{p.name}: an empty picture'
+        assert '[![' not in shown, f'{p.name}: a badge of which pandoc makes a figure without alt'
+        for c in p.cells:
+            pngs = [text(o['data']['image/png']) for o in c.get('outputs', []) if 'image/png' in o.get('data', {})]
+            assert not [png for png in pngs if len(png) < 500], f'{p.name}: an empty picture'
+            if pngs and not re.search(r'^#\| fig-alt: "[^"]{15,}"$', text(c['source']), re.M):
+                untold.append(f'{p.name}, cell {c["id"]}')
+    assert not untold, f'without a line `#| fig-alt: "what it shows"`: {untold}'
 
 
 @pytest.mark.parametrize('module', modules)
@@ -184,7 +189,7 @@ def test_parameters_have_tables(module, pages):
 
 
 @pytest.mark.parametrize('module', modules)
-def test_own_names_lead_to_their_own_page(module, pages):
+def test_own_names_lead_to_their_own_page(module, pages, proc):
     "Some names, such as `verify`, are in two modules."
     page = next(p for p in pages if p.html == f'{module}.html')
     own, file = public(module), f'dl_ops_bench/{module}.py'
@@ -192,7 +197,62 @@ def test_own_names_lead_to_their_own_page(module, pages):
     wrong = [f'`{n}` links to {a}' for n, a in links if n in own and f'/{module}.html#' not in a]
     sources = re.findall(r'\[source\]\((\S+?)\).*?\n\n### (\w+)\n', page.docs)
     wrong += [f'source of {n} is {a}' for a, n in sources if n in own and f'{file}#L' not in a]
+    module_lines = (proc.parent/file).read_text(encoding='utf-8').splitlines()
+    for address, name in sources:
+        line = re.search(r'#L(\d+)$', address)
+        at = ''.join(module_lines[int(line[1])-1:][:1]) if line else 'no line'
+        if not re.match(rf'(?:def |class )?{name}\b', at): wrong.append(f'source of {name} is {address}: {at}')
     assert not wrong, wrong
+
+
+def test_signatures_say_how_and_tables_what(pages):
+    "Neither says the other's part again; none holds Markdown, an address of memory or the words of an object."
+    for p in pages:
+        for shown in re.findall(r'^### [^\n]+\n\n```python\n(.*?)\n```', p.docs, re.M | re.S):
+            assert not re.search(r'#|\]\(|=<| at 0x|^(?:def|class) ', shown), f'{p.name}: {shown}'
+        rows = re.findall(r'^\| .*$', p.docs, re.M)
+        assert not [row for row in rows if re.search(r'dl_ops_bench\.\w|NoneType|<\w+>| at 0x', row)], p.name
+
+
+def test_words_lead_only_where_the_page_means_them(pages):
+    "`plain` is a recipe's name, and `status` a command, on the pages that a link to another thing stood on."
+    for name, word in (('10_trial.ipynb', 'plain'), ('40_cli.ipynb', 'status'), ('17_svm.ipynb', 'random_state'),
+                       ('04_stats.ipynb', 'values')):
+        page = next(p for p in pages if p.name == name)
+        assert f'`{word}`' in page.text and f'[`{word}`]' not in page.text
+
+
+def test_numbers_stay_with_their_units(pages):
+    for p in pages:
+        parted = faults('<p>' + re.sub(r'```.*?```|`[^`\n]*`', '', p.text, flags=re.S) + '</p>')
+        assert not (found := [f for f in parted if 'line may end' in f or 'without a space' in f]), f'{p.name}: {found}'
+
+
+def test_home_begins_with_what_it_is(pages):
+    "A sentence, a figure, the commands, three ways in; then the README's list of notebooks, and no second title."
+    home = next(p for p in pages if p.html == 'index.html')
+    readme = (TOP/'README.md').read_text(encoding='utf-8')
+    assert home.front['description'] == cfg.description and not re.search(r'^# ', home.prose, re.M)
+    shown = [c for c in home.cells[1:] if not text(c['source']).startswith('<!--')]
+    assert text(shown[0]['source']).startswith('#| echo: false')
+    assert panels(''.join(text(o['data']['text/html']) for o in shown[0]['outputs'])) >= 1
+    commands = re.findall(r'^```bash\n.*?\n```$', home.prose, re.M | re.S)
+    assert len(commands) == 2 and all(c in readme for c in commands)
+    assert commands[1] in readme[readme.index('<!-- ci: quick -->'):][:400]
+    after = home.prose[home.prose.index(commands[1]):]
+    assert re.findall(r'^\*\*(\w+)\*\*$', after, re.M) == ['Learn', 'Run', 'Teach']
+    assert after.index('**Teach**') < after.index('## The notebooks') < after.index('| notebook |')
+
+
+def test_tables_of_the_report_stay_as_they_are(pages):
+    "Where Quarto builds them anew, a caption is as narrow as a column."
+    for p in pages:
+        captioned = re.findall(r'<table\b[^>]*>(?=\s*<caption)', p.docs)
+        assert all('data-quarto-disable-processing="true"' in table for table in captioned), p.name
+
+
+def test_nothing_of_the_error_stream_is_on_a_page(pages):
+    assert not [p.name for p in pages for o in p.outputs if o.get('name') == 'stderr']
 
 
 @pytest.fixture(scope='module')
@@ -200,7 +260,7 @@ def results(pages): return next(p for p in pages if p.html == 'results.html')
 
 
 def test_report_page_shows_the_records_of_results(results):
-    shown, folders = unescape(results.docs), result_folders(TOP)
+    shown, folders = unescape(results.docs).replace('\u00a0', ' '), result_folders(TOP)
     for folder in folders: assert folder.name in shown
     for answer in findings(settings(read_records(*folders))): assert answer.says in shown
     assert panels(results.docs) >= 5 and shown.count('<table') >= 7 and 'could not be made' not in shown
@@ -230,7 +290,9 @@ def test_badge_opens_this_notebook(path):
 
 def test_site_is_complete(quarto, proc):
     site = quarto['website']
-    assert site['search'] and 'edit' in site['repo-actions']
+    assert site['search'] and 'edit' in site['repo-actions'] and site['page-navigation']
+    html = quarto['format']['html']
+    assert html['code-overflow'] == 'wrap' and (proc/html['css']).is_file() and (proc/site['favicon']).is_file()
     assert (site['repo-url'], site['site-url']) == (cfg.git_url, SITE)
     assert set(quarto['format']['html']['theme']) == {'light', 'dark'}
     for card in (site['open-graph'], site['twitter-card']):
@@ -239,26 +301,157 @@ def test_site_is_complete(quarto, proc):
     for picture in (TOP/'nbs/images').glob('*.png'): assert picture.stat().st_size < 100_000
 
 
-def test_a_missing_page_or_figure_would_be_found(proc, pages, tmp_path):
-    "The check that runs on what Quarto built, held against a site that is complete and then isn't."
+HEAD = """<!DOCTYPE html>
+<html xmlns="http://www.w3.org/1999/xhtml" lang="en" xml:lang="en"><head>
+<meta name="viewport" content="width=device-width, initial-scale=1.0, user-scalable=yes">
+<meta property="og:image" content="card.png">
+<link href="{top}images/favicon.svg" rel="icon" type="image/svg+xml">
+<link rel="stylesheet" href="{top}site.css">
+<style>
+pre {{overflow: auto; display: block}}
+pre > code.sourceCode {{white-space: pre-wrap; position: relative}}
+code {{color: #7d12ba; background-color: #f8f9fa}}
+a > code {{color: inherit}}
+p code:not(.sourceCode), li code:not(.sourceCode), td code:not(.sourceCode) {{background-color: #f8f9fa}}
+body.quarto-light {{background: #fff; color: #373a3c}}
+body.quarto-light a {{color: #2761e3}}
+body.quarto-dark {{background: #222; color: #fff}}
+body.quarto-dark a {{color: #00bc8c}}
+</style>
+</head><body class="nav-sidebar floating nav-fixed quarto-light">
+<main class="content" id="quarto-document-content">
+<header id="title-block-header"><h1 class="title">A page</h1></header>
+"""
+FOOT = """</main>
+<nav class="page-navigation"><div class="nav-page nav-page-next"><a href="{top}index.html">next</a></div></nav>
+</body></html>
+"""
+WIDE = """<p>Some <code>inline_code</code>, some that is <a href="https://example.org"><code>linked</code></a>, a badge
+<a href="https://example.org"><img src="data:," alt="Open In Colab"></a>
+and a long name: /home/somebody/results/epyc-2c-e235af12/0123456789abcdef0123456789abcdef0123456789abcdef.json</p>
+<p><a href="https://github.com/a/b/blob/main/b/timer.py#L16" target="_blank" style="float:right">source</a></p>
+<div class="sourceCode" id="cb1"><pre class="sourceCode python code-with-copy"><code class="sourceCode python"
+><span id="cb1-1"><a href="#cb1-1"></a>resnet18=Entry('ResNet-18', make='torchvision.models:resnet18') # as built</span>
+<span id="cb1-2"><a href="#cb1-2"></a>x = 'a_word_that_is_longer_than_a_telephone_is_wide_and_has_no_space_in_it'</span>
+</code></pre></div>
+<div class="cell"><div class="cell-output cell-output-display"><pre><code>Entry(words='SGD', {table})</code></pre></div>
+<div class="cell-output cell-output-stdout"><pre><code>{table}</code></pre></div>
+<div class="cell-output cell-output-display"><table class="dataframe table table-sm"><tr>{cells}</tr></table></div>
+<div class="cell-output cell-output-display"><div><figure class="figure"><p><img alt="curves" class="figure-img"
+width="1650" height="300" src="data:image/svg+xml,{svg}"></p></figure></div></div></div>
+<table class="caption-top table"><colgroup><col style="width: 90%"><col style="width: 10%"></colgroup>
+<tbody><tr>{cells}</tr></tbody></table>
+"""
+SVG = "%3Csvg xmlns='http://www.w3.org/2000/svg' width='1650' height='300'/%3E"
+
+
+def as_quarto(body='', top=''):
+    "A page in the form that Quarto gives it; addresses on 404.html begin with the path of the site."
+    return HEAD.format(top=top) + body + FOOT.format(top=top)
+
+
+@pytest.fixture
+def built(proc, pages, tmp_path):
+    "A site as Quarto builds it, complete but for what its pages say."
     docs, figures = tmp_path/'docs', '<svg class="plot">'*panels(made(proc/'report.ipynb'))
-    for f in [*(p.html for p in pages), 'search.json', 'sitemap.xml', 'images/card.png']:
+    others = ('search.json', 'sitemap.xml', 'images/card.png', 'images/favicon.svg', 'site.css')
+    for f in [*(p.html for p in pages), *others]:
         (docs/f).parent.mkdir(parents=True, exist_ok=True)
-        (docs/f).write_text('<meta property="og:image"><a href="index.html">x</a>' if '/' not in f else
-                            f'<a href="/{cfg.repo}/index.html">x</a>')
-    (docs/'results.html').write_text(figures)
+        top = f'/{cfg.repo}/' if f == '404.html' else '../'*f.count('/')
+        (docs/f).write_text(as_quarto(figures if f == 'results.html' else '', top))
+    return docs
+
+
+def test_a_complete_site_is_accepted(proc, built):
     named = hrefs(yaml.safe_load((proc/'_quarto.yml').read_text())['website']['sidebar']['contents'])
     unbuilt = [h for h in named if not (proc/h).is_file()]
-    assert [x.partition(':')[0] for x in problems(proc, docs)] == unbuilt
-    fewer = figures.replace('<svg class="plot">', '<img src="gone.png">', 1)
-    (docs/'results.html').write_text(f'{fewer}<a href="/{cfg.repo}/gone.html">x</a>')
-    (docs/'data.html').unlink()
-    found = '\n'.join(problems(proc, docs))
+    assert [x.partition(':')[0] for x in problems(proc, built)] == unbuilt
+    assert f'href="/{cfg.repo}/site.css"' in (built/'404.html').read_text()
+
+
+def test_a_missing_page_or_figure_would_be_found(proc, built):
+    "The check that runs on what Quarto built, held against a site that is complete and then isn't."
+    results = built/'results.html'
+    fewer = results.read_text().replace('<svg class="plot">', '<img src="gone.png">', 1)
+    code = '<div class="sourceCode cell-code"><pre class="sourceCode python"><code>1 + 1</code></pre></div>'
+    results.write_text(f'{fewer}<a href="/{cfg.repo}/gone.html">x</a>{code}')
+    (built/'data.html').unlink()
+    (built/'404.html').write_text(as_quarto('<a href="/elsewhere/index.html">x</a>', f'/{cfg.repo}/'))
+    found = '\n'.join(problems(proc, built))
     for wrong in ('data.html: not built', 'results.html: gone.png is not there',
-                  f'results.html: /{cfg.repo}/gone.html is not there', 'panels of figures'):
+                  f'results.html: /{cfg.repo}/gone.html is not there', 'panels of figures', 'results.html: shows code',
+                  '404.html: /elsewhere/index.html is not there'):
         assert wrong in found
-    (docs/'results.html').unlink()
-    assert 'results.html: not built' in '\n'.join(problems(proc, docs))
+    results.unlink()
+    assert 'results.html: not built' in '\n'.join(problems(proc, built))
+
+
+@pytest.mark.parametrize('html, wrong', [
+    ('<td class="ours"><b>91.54</b><small>91.06 to 91.99</small></td>', 'numbers without a space'),
+    ('<td>0.001</td><td>91.55</td>', 'numbers without a space'),
+    ('<a href="https://github.com/a/b/blob/main/b/timer.py#LNone" target="_blank">source</a>', 'without a line'),
+    ('<pre><code>device: <span>#</span> an [`InputError`](https://example.org/errors.html)</code></pre>', 'Markdown'),
+    ('<pre><code>f(clock=&lt;function timer at 0x7f1c2a&gt;)</code></pre>', 'address of memory'),
+    ('<h1>dl_ops_bench</h1>', '2 titles'),
+    ('<table class="cards caption-top table table-sm"><caption>x</caption></table>', 'built anew'),
+    ('<figure><p><a href="x"><img src="badge.svg" class="img-fluid figure-img"></a></p></figure>', 'alternative text'),
+    ('<td>10.00 %</td>', 'line may end')])
+def test_a_fault_of_a_page_would_be_found(html, wrong):
+    assert [wrong in fault for fault in faults(as_quarto(html))] == [True]
+    bare = re.sub('<link[^>]*>', '', as_quarto())
+    assert list(faults(bare)) == ['no icon for the tab', 'without site.css'] and not list(faults(as_quarto()))
+
+
+@pytest.fixture(scope='module')
+def window():
+    "A browser."
+    driver = browser()
+    if driver is None: pytest.skip('browser: chromium and chromedriver are not installed')
+    yield driver
+    driver.quit()
+
+
+def wide_page(folder):
+    "A page with everything on it that is wider than a telephone."
+    cells = ''.join(f'<td>column_{i}</td> ' for i in range(24))
+    body = WIDE.format(cells=cells, table=' '.join(f'column_{i}' for i in range(24)), svg=SVG)
+    (folder/'page.html').write_text(as_quarto(body))
+    return folder/'page.html'
+
+
+def test_pages_fit_a_laptop_and_a_telephone(window, tmp_path):
+    page = wide_page(tmp_path)
+    cut = '\n'.join(too_wide(window, page))
+    assert all(what in cut for what in ('scrolls sideways', 'img is cut', 'pre is cut'))
+    shutil.copy(TOP/'nbs/site.css', tmp_path)
+    assert list(too_wide(window, page)) == [] and not list(faults(page.read_text()))
+
+
+def test_inline_code_can_be_read_light_and_dark(window, tmp_path):
+    "By the contrast of its colour with what lies under it, which WCAG asks to be 4.5."
+    page = wide_page(tmp_path)
+    def contrast(mode, of):
+        window.get(page.as_uri())
+        return window.execute_script(CONTRAST, f'quarto-{mode}', of)
+    assert contrast('dark', 'p a > code') < 3
+    shutil.copy(TOP/'nbs/site.css', tmp_path)
+    for mode in ('light', 'dark'):
+        for of in ('p > code', 'p a > code'): assert contrast(mode, of) > 4.5, f'{of}, {mode}'
+
+
+CONTRAST = """document.body.className = arguments[0];
+const pixel = document.createElement('canvas').getContext('2d');
+const code = getComputedStyle(document.querySelector(arguments[1]));
+const ground = getComputedStyle(document.body).backgroundColor;
+function light(...colors) {
+  pixel.fillStyle = '#fff';
+  for (const c of ['#fff', ...colors]) { pixel.fillStyle = c; pixel.fillRect(0, 0, 1, 1); }
+  const [r, g, b] = [...pixel.getImageData(0, 0, 1, 1).data].map(v => v/255).map(
+    v => v <= 0.03928 ? v/12.92 : ((v + 0.055)/1.055)**2.4);
+  return 0.2126*r + 0.7152*g + 0.0722*b;
+}
+const a = light(ground, code.backgroundColor), b = light(ground, code.backgroundColor, code.color);
+return (Math.max(a, b) + 0.05)/(Math.min(a, b) + 0.05);"""
 
 
 workflows = sorted((TOP/'.github/workflows').glob('*.yml'))

@@ -25,7 +25,7 @@ def execute(path):
     os.chdir(path.parent)
     os.environ['IN_TEST'] = '1'
     os.environ['XDG_CACHE_HOME'] = tempfile.mkdtemp()     # peaks measured beside other work are nobody's
-    if path.name == 'report.ipynb':       # its stored outputs are about the real runs
+    if path.name in ('index.ipynb', 'report.ipynb'):      # their stored outputs are about the real runs
         from dl_ops_bench._docs import results_environment
         os.environ.update(results_environment(TOP))
     no_data = not os.environ.get('DL_OPS_BENCH_DATA')
@@ -55,16 +55,22 @@ def addresses(text, user, repo):
     return re.sub(rf'[\w-]+\.github\.io/{repo}\b', f'{user}.github.io/{repo}', text)
 
 
+def installing(text, what):
+    "`text` with Colab's first cell installing `what`. Git asks nobody for a password there: it fails instead."
+    line = f'! [ -e /content ] && GIT_TERMINAL_PROMPT=0 pip install -qq {what}'
+    return re.sub(r'! \[ -e /content \] && [^"\n]*pip install -[^"\n]*', line, text)
+
+
 def account(check):
-    "Write the account named in settings.ini into every address, or with `check` fail where another one stands."
+    "Write the account and the package to install of settings.ini everywhere, or with `check` fail where others stand."
     c, wrong = cfg(), []
     for p in [TOP/'README.md', TOP/'CONTRIBUTING.md', TOP/'_quarto.yml', *(TOP/'nbs').rglob('*.qmd'), *notebooks()]:
         old = p.read_text(encoding='utf-8')
-        if (new := addresses(old, c.user, c.repo)) != old:
+        if (new := installing(addresses(old, c.user, c.repo), c.d['install'])) != old:
             wrong.append(str(p.relative_to(TOP)))
             if not check: p.write_text(new, encoding='utf-8')
     if check and wrong:
-        sys.exit(f"another account than {c.user!r} stands in {', '.join(wrong)}: "
+        sys.exit(f"another account than {c.user!r}, or another package to install, stands in {', '.join(wrong)}: "
                  f"run python tools/notebooks.py account")
     print(f"{'would change' if check else 'changed'}: {', '.join(wrong) or 'nothing'}")
 
@@ -72,12 +78,12 @@ def account(check):
 def headline():
     "Write the report's answers, and where the records in results/ come from, into the README."
     from dl_ops_bench._docs import result_folders
-    from dl_ops_bench.claims import findings
+    from dl_ops_bench.answers import findings
     from dl_ops_bench.compare import settings
     from dl_ops_bench.store import read_records
     from dl_ops_bench.tables import machine_table
     found = settings(read_records(*result_folders(TOP)))
-    lines = [f'- **{answer.says}** {answer.numbers}' for answer in findings(found)[:5]]
+    lines = [f'- **{answer.says}** {answer.numbers}' for answer in findings(found)[:3]]
     made_by = {}                        # where and with what -> versions of PyTorch
     for c in machine_table(found).cells:
         made_by.setdefault((c['gpu'] or c['cpu'], c['machine'], c['version']), {})[c['torch']] = None
@@ -115,7 +121,7 @@ def main():
     sub = parser.add_subparsers(dest='command', required=True)
     for name, help in (('run', 'execute, store outputs, clean'), ('_execute', argparse.SUPPRESS)):
         sub.add_parser(name, help=help).add_argument('paths', nargs='*', type=Path)
-    account_parser = sub.add_parser('account', help="rewrite addresses to settings.ini's user")
+    account_parser = sub.add_parser('account', help="rewrite addresses and Colab's first cell by settings.ini")
     account_parser.add_argument('--check', action='store_true')
     sub.add_parser('headline', help="write the README's answers from results/")
     sub.add_parser('runs', help='write the commands behind the records into each folder of results')
