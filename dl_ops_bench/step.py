@@ -22,7 +22,7 @@ def optimizer_class(trial, # a `Trial`
     "The class of the trial's optimizer; an `InputError` if the trial wants it fused and it can't be."
     cls = trial.entry('optimizer').built()
     if not trial.fused or 'fused' in signature(cls).parameters: return cls
-    raise InputError(f"fused has no meaning with optimizer {trial.optimizer!r}: leave fused out.")
+    raise InputError(f"fused has no meaning with optimizer {trial.optimizer!r}: give fused=false.")
 
 def make_optimizer(trial,  # a `Trial`
                    params, # the model's parameters, on the trial's device

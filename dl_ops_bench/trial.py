@@ -232,12 +232,13 @@ class Recipe(Options):
                        'cutout of {}')
     averaging: float = _idea(0., 'decay of the moving average of the weights that is scored; 0 scores the weights',
                              Span(0, 0.99999), 'EMA of the weights ({:g})')
-    tta: bool = _idea(False, 'predictions are averaged over views of an image', words='test-time augmentation')
+    tta: bool = _idea(False, 'predictions are averaged over the views that flip and crop make of an image',
+                      words='test-time augmentation')
 
 # %% ../nbs/10_trial.ipynb #3f219afb
 @dataclass(frozen=True)
 class Execution(Options):
-    "Execution: how it is run, which must not change what is learnt."
+    "Execution: how it is run; the same sums, perhaps added in another order."
 
 @dataclass(frozen=True)
 class NetworkExecution(Execution):
@@ -247,7 +248,7 @@ class NetworkExecution(Execution):
     pin_memory: bool = option(True, 'page-locked host memory for batches', words='pinned memory')
     workers: int = option(0, 'loader processes; 0 loads in the training process', Span(0, 256), '{} workers')
     amp: str = option('off', 'mixed precision: off, fp16 (with a gradient scaler) or bf16', PRECISIONS)
-    channels_last: bool = option(False, 'memory order NHWC: the same numbers to rounding, other kernels',
+    channels_last: bool = option(False, 'memory order NHWC: the same sums by other kernels, in another order',
                                  words='channels last')
     deterministic: bool = option(False, 'only kernels that give the same bits every time', words='deterministic')
     fused: bool = option(False, 'the optimizer updates all weights in one kernel', words='fused optimizer', off=True)

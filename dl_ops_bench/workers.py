@@ -180,7 +180,7 @@ class SlurmArray(Executor):
                 ):
         try: import submitit
         except ImportError as e:
-            raise InputError("engine 'slurm' needs submitit: pip install 'dl_ops_bench[slurm]'.") from e
+            raise InputError("engine 'slurm' needs submitit: pip install submitit.") from e
         try: self.executor = submitit.AutoExecutor(folder, cluster='slurm')
         except RuntimeError as e:
             raise InputError(f"engine 'slurm' finds no Slurm here ({e}): use it on a cluster's login node.") from e

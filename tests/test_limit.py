@@ -19,8 +19,17 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, 'setitimer'), reason='alarm:
 def flat(n_classes, channels): return nn.Sequential(nn.Flatten(), nn.Linear(256*channels, n_classes))
 
 
-MODELS['flat_in_time'] = Entry('flat network', make=flat)
+MODELS['flat_in_time'] = FLAT = Entry('flat network', make=flat)
 DIGITS = Trial(dataset='digits', model='flat_in_time', image_size=16, channels=1, train_fraction=0.1, epochs=2)
+del MODELS['flat_in_time']                      # other tests are collected in this process
+
+
+@pytest.fixture(autouse=True)
+def flat_network():
+    "The network is known while a test of this file runs."
+    MODELS['flat_in_time'] = FLAT
+    yield
+    del MODELS['flat_in_time']
 
 
 def ring(*args, **kwargs):

@@ -120,7 +120,9 @@ def test_figures_and_tables_are_numbered(browser, page):
     tables = view.all('table', 'e.caption ? e.caption.textContent : ""')
     assert all(tables)
     numbers = [int(m[1]) for m in map(re.compile(r'Table (\d+)\.').match, tables) if m]
-    assert numbers == list(range(1, len(numbers) + 1))
+    lacking = view.all('.box', 'e.textContent')         # one of the reference's four keeps its number, measured or not
+    numbers += [int(m[1]) for m in map(re.compile(r'\s*Table ([1-4])\. .* not measured').match, lacking) if m]
+    assert sorted(numbers) == list(range(1, len(numbers) + 1))
     assert view.those('figure', "!e.querySelector('svg')") == []
     assert view.those('figure svg', "e.role != 'img' || !e.ariaLabel") == []
     assert len(set(view.all('figure svg', 'e.ariaLabel'))) == len(view.all('figure svg'))
