@@ -6,7 +6,7 @@
 __all__ = ['RETRY', 'pending', 'read_list', 'keep_list', 'result_line', 'Outcome', 'run_study', 'Status', 'status']
 
 # %% ../nbs/26_study.ipynb #d3c85eb8
-import json, time
+import json, signal, sys, time
 from collections import Counter
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
@@ -123,10 +123,24 @@ def _left_by_child(trial, replaces, store, error):
     found = store.read(trial.id) if trial.id in store.ids() else None
     return found if found and found.finished != replaces else store.write(failed_record(trial, error))
 
+# %% ../nbs/26_study.ipynb #75c87c56
+def _in_a_child(trial, out, replaces, limit_s, **job):
+    "A trial in a child of this worker, which is ended with it, and at the limit whatever it is doing."
+    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL: signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    with ChildProcess() as child:
+        future = child.submit(run_once, trial, out, replaces=replaces, limit_s=limit_s, **job)
+        return _record_from(future, trial, replaces, Store(out), child, limit_s)
+
+def _work_of(executor, limit_s):
+    "What an executor is given to do for each trial."
+    alone = limit_s is None or isinstance(executor, (ChildProcess, InProcess))
+    return run_once if alone else _in_a_child
+
 # %% ../nbs/26_study.ipynb #58d2471e
 def _round(todo, executor, store, say, n, job):
     "Hand all of `todo` to the executor, and give back what other workers have."
-    futures = [executor.submit(run_once, t, str(store.path), replaces=replaces, **job) for t, replaces in todo]
+    work = _work_of(executor, job.get('limit_s'))
+    futures = [executor.submit(work, t, str(store.path), replaces=replaces, **job) for t, replaces in todo]
     held, done, left = [], store.records(), [t for t, _ in todo]
     for (t, replaces), future in zip(todo, futures):
         left = left[1:]
@@ -199,7 +213,6 @@ def run_study(trials,           # a list of trials
              )->Outcome:
     """Run what has no record yet, and leave a record of each trial; what is wrong is an `InputError` before the first.
 
-    With `per_device` above 1 a time limit can't end a trial that is deep in a library's own code.
     A script that uses child processes must call this under `if __name__ == '__main__':`."""
     refuse_in_new_child()
     executor = executor or InProcess()

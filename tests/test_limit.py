@@ -4,7 +4,7 @@ import signal, time
 import pytest
 from torch import nn
 
-from dl_ops_bench import run, train
+from dl_ops_bench import run, study, train
 from dl_ops_bench.errors import InputError
 from dl_ops_bench.registry import Entry, load_file
 from dl_ops_bench.run import run_once
@@ -91,12 +91,15 @@ trials = [SVMTrial(dataset='digits', model=m) for m in ('stuck', 'dummy')]
 """
 
 
-def test_a_fit_that_python_cannot_interrupt(tmp_path):
-    "The parent ends the child, and the next trial has a new one."
+@pytest.mark.parametrize('per_device', [1, 2])
+def test_a_fit_that_python_cannot_interrupt(tmp_path, monkeypatch, per_device):
+    "The parent ends the child, and the next trial has a new one; several at once have a child each."
+    monkeypatch.setattr(study, 'must_run_alone', lambda trials: set())
     path = tmp_path/'stuck.py'
     path.write_text(STUCK)
     trials, out = load_file(path).trials, tmp_path/'out'
-    with ChildProcess() as child: run_study(trials, out, say=lambda line: None, executor=child, limit_s=8)
+    with ChildProcess() as child:
+        run_study(trials, out, say=lambda line: None, executor=child, limit_s=8, per_device=per_device)
     records = {r.trial.model: r for r in read_records(out)}
     stuck = records['stuck']
     assert (stuck.status, stuck.message) == ('timeout', 'the time limit of 8 s was reached')
