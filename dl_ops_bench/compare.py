@@ -25,6 +25,7 @@ from .trial import (ENGINES, Chance, Execution, Hardware, Recipe, Scale, SVMTria
                                 options, word)
 
 # %% ../nbs/30_compare.ipynb #ca6d0e88
+@lru_cache(maxsize=100_000)  # tables of many records ask again and again
 def reset(trial,  # a `Trial` or `SVMTrial`
           *roles, # `Execution`, `Recipe` ...
          ):       # a trial of the same class

@@ -564,6 +564,7 @@ def _ablations(found, # settings of all scales
         if reset(trial, Recipe) == trial: plainly.setdefault(_all_but(trial, *at_will), []).append(s)
         if trial.recipe != 'plain': groups.setdefault(change(trial, _ideas(trial)), []).append(s)
     for whole in groups.keys() - found.keys(): del groups[whole]    # there is nothing to compare with
+    groups = dict(sorted(groups.items(), key=lambda group: -len(group[1]))[:8])     # those most was tried of
     for whole, some in groups.items():
         some.sort(key=lambda s: s.trial != whole)
         others = plainly.get(_all_but(reset(whole, Recipe), *at_will), [])

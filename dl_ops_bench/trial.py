@@ -162,9 +162,10 @@ def _options(cls, role):
 
 def _known(what, name, there):
     "`name` if an option is called so, else an `InputError` that names the one whose meaning begins so, or is nearest."
+    if name in there: return name
     said = str(name).replace('_', ' ')
     meant = [n for n, f in there.items() if f.metadata['meaning'].startswith(said)]
-    if name not in there and len(meant) == 1:
+    if len(meant) == 1:
         raise InputError(f"{what} {name!r} is called {meant[0]} here ({there[meant[0]].metadata['meaning']}).")
     return allowed(what, name, there)
 
