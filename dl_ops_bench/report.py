@@ -15,6 +15,7 @@ from operator import attrgetter
 from pathlib import Path
 
 import matplotlib.image
+from fastcore.basics import patch
 from markupsafe import Markup
 
 # %% ../nbs/38_report.ipynb #f8d1fd41
@@ -91,28 +92,6 @@ class Page:
         "What the records say of each claim."
         return judge(self.found)
 
-    def table(self,
-              made,      # a function from settings to a `Table`
-              *scale,    # of the table, if it isn't to choose
-              number='', # of it: the reference's four keep theirs
-             )->Markup:
-        "A table with the next number."
-        self.made.add(made)
-        def html():
-            table = made(self.found, *scale)
-            if self.own and not table.filled: return Markup('')     # what it doesn't ask, it needn't be told of
-            return table_html(table, number or (next(self.next_table) if table.filled else ''), self.listed)
-        return self.safely(made.__name__, html)
-
-    def figure(self, plot)->Markup: # a `Plot`
-        "A figure with the next number, if it shows anything."
-        self.made.add(plot.title)
-        def html():
-            drawn = bool(plot.chosen(self.found)[0])
-            if self.own and not drawn: return Markup('')
-            return figure_html(plot, self.found, next(self.next_figure) if drawn else '')
-        return self.safely(plot.title, html)
-
     def safely(self,
                what, # it makes, for the message
                make, # a function to HTML
@@ -120,6 +99,33 @@ class Page:
         "What `make` gives, or a line that says why there is none."
         try: return make()
         except Exception as e: return part('box', [f'This part could not be made ({what}: {type(e).__name__}: {e}).'])
+
+# %% ../nbs/38_report.ipynb #a38e0cef
+@patch
+def table(self:Page,
+          made,      # a function from settings to a `Table`
+          *scale,    # of the table, if it isn't to choose
+          number='', # of it: the reference's four keep theirs
+         )->Markup:
+    "A table with the next number."
+    self.made.add(made)
+    def html():
+        table = made(self.found, *scale)
+        if self.own and not table.filled: return Markup('')
+        return table_html(table, number or (next(self.next_table) if table.filled else ''), self.listed)
+    return self.safely(made.__name__, html)
+
+@patch
+def figure(self:Page,
+           plot, # a `Plot`
+          )->Markup:
+    "A figure with the next number, if it shows anything."
+    self.made.add(plot.title)
+    def html():
+        drawn = bool(plot.chosen(self.found)[0])
+        if self.own and not drawn: return Markup('')
+        return figure_html(plot, self.found, next(self.next_figure) if drawn else '')
+    return self.safely(plot.title, html)
 
 # %% ../nbs/38_report.ipynb #fff405d0
 _THUMBNAILS = 'thumbnails.json'  # data set -> sha256 of the data set, and images: index -> PNG in base 64
@@ -372,7 +378,8 @@ _METHODS = [
     'there are none the verdict is "undecided: one seed". "Cannot tell" is the verdict of an interval, or of single '
     'times, on both sides of what the claim asks.',
     'A time has an interval from three runs on (Student, on logarithms), shows the range of two, and stands alone if '
-    'it was taken once. Times of two machines are never pooled; a training that shared its machine has none.',
+    'it was taken once. Times of two machines are never pooled; a training that '
+    'shared its machine, with another one or with other programs, has none.',
     'Comparisons that are read together, those of one table or one claim, are corrected by Holm: a difference is '
     'marked where its corrected p-value is below 5 %. p is that of the t statistic behind the interval. '
     'Differences are computed before rounding, so they can be 0.01 off the difference of the numbers shown.',
