@@ -7,7 +7,7 @@ __all__ = ['LazyFuture', 'InProcess', 'refuse_in_new_child', 'process_pool', 'te
            'SlurmArray', 'executor_of', 'device_for']
 
 # %% ../nbs/23_workers.ipynb #54f67826
-import multiprocessing, os, signal, sys, threading
+import multiprocessing, os, signal, sys, threading, time
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -56,9 +56,10 @@ def _begin():
     threading.Thread(target=watch, daemon=True).start()
 
 # %% ../nbs/23_workers.ipynb #2b7f13dc
-def _how_it_ended(process):
+def _how_it_ended(process, patience_s=10):
     "How a child process ended, in words."
-    process.join(10)
+    until = time.monotonic() + patience_s       # join won't do: while the pool's own thread reaps it, it has no code
+    while process.exitcode is None and time.monotonic() < until: time.sleep(0.01)
     code = process.exitcode
     if code is None: return 'is silent'
     if code >= 0: return f'ended by itself with exit code {code}'
