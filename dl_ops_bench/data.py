@@ -98,7 +98,7 @@ def prepare(name,      # one of `DATASETS`
         try: _fetch(name, root)
         except (RuntimeError, OSError, EOFError, HTTPException) as e:   # no network, broken off, silent, not writable
             raise InputError(f"data set {name!r} is not in {data_dir(root)} and could not be fetched "
-                             f"({type(e).__name__}: {e}). "
+                             f"({type(e).__name__}: {' '.join(str(e).split())}). "      # torchvision tells it in lines
                              f"On a machine with internet run `dl-ops-bench data prepare --data DIR`, copy DIR here, "
                              f"and name it with --data or DL_OPS_BENCH_DATA.") from e
     if problems := verify(name, root):
